@@ -1,0 +1,426 @@
+"""Whether a definition can run: everything that is wrong with it, all at once.
+
+`new_step` and `new_workflow` refuse at once what can never become right. `problems` judges a whole definition.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, get_args
+
+import msgspec
+
+from syncara.core import limits
+from syncara.core.errors import ConditionError, Problem, ValidationError, nearest
+from syncara.core.expressions import compile_condition
+from syncara.core.graph import ERROR_KEYS, tasks_of, topological
+from syncara.core.machine import is_seconds
+from syncara.core.model import CONDITION_CHECK, CORE_HANDLERS, DELAY, GROUP, OnCrash, OnError, RunWhen, Step, Workflow
+from syncara.core.placeholders import compile_params
+
+HandlerCheck = Callable[[dict[str, Any]], list[Problem]] | None
+
+Rule = tuple[Callable[[Any], bool], str]
+
+
+def _whole(low: int, high: int) -> Rule:
+    return (
+        lambda v: isinstance(v, int) and not isinstance(v, bool) and low <= v <= high,
+        f"a whole number from {low} to {high}",
+    )
+
+
+def _seconds(low: float, high: float = limits.SECONDS_MAX) -> Rule:
+    return (
+        lambda v: isinstance(v, int | float) and not isinstance(v, bool) and low <= v <= high,
+        f"a number of seconds from {low:g} to {high:g}",
+    )
+
+
+def _one_of(choices: Any) -> Rule:
+    names = get_args(choices)
+    return lambda v: isinstance(v, str) and v in names, "one of " + ", ".join(map(repr, names))
+
+
+def _text(most: int, least: int = 0) -> Rule:
+    return (
+        lambda v: isinstance(v, str) and least <= len(v.strip()) and len(v) <= most and _encodable(v),
+        f"text of {least} to {most} characters",
+    )
+
+
+def _optional(rule: Rule) -> Rule:
+    return lambda v: v is None or rule[0](v), rule[1] + ", or None"
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+_JSON_OBJECT: Rule = (lambda v: isinstance(v, dict), "a JSON object (a dict with text keys)")
+_NAMES: Rule = (
+    lambda v: (
+        isinstance(v, list | tuple)
+        and len(v) <= limits.DEPENDENCIES_MAX
+        and all(isinstance(name, str) and name.strip() for name in v)
+    ),
+    "a list of step ids or names",
+)
+_FLAG: Rule = (lambda v: isinstance(v, bool), "True or False")
+
+STEP_RULES: dict[str, Rule] = {
+    "name": _text(limits.NAME_CHARS_MAX, 1),
+    "handler": _text(limits.NAME_CHARS_MAX, 1),
+    "params": _JSON_OBJECT,
+    "dependencies": _NAMES,
+    "timeout": _seconds(0.001),
+    "retry_count": _whole(0, limits.RETRY_COUNT_MAX),
+    "retry_delay": _seconds(0),
+    "condition": _optional(_text(100_000)),
+    "retry_backoff": (
+        lambda v: isinstance(v, int | float) and not isinstance(v, bool) and 1 <= v <= limits.BACKOFF_MAX,
+        f"a number from 1 to {limits.BACKOFF_MAX}",
+    ),
+    "max_retry_delay": _seconds(0),
+    "run_when": _one_of(RunWhen),
+    "on_error": _one_of(OnError),
+    "save_as": _optional(_text(limits.NAME_CHARS_MAX, 1)),
+    "on_crash": _one_of(OnCrash),
+}
+WORKFLOW_RULES: dict[str, Rule] = {
+    "name": _text(limits.NAME_CHARS_MAX, 1),
+    "description": _text(limits.DESCRIPTION_CHARS_MAX),
+    "global_timeout": _seconds(0.001),
+    "max_parallel_steps": _whole(1, limits.PARALLEL_STEPS_MAX),
+    "auto_retry": _FLAG,
+    "metadata": _JSON_OBJECT,
+    "recovery_timeout": _seconds(0.001),
+}
+
+
+def new_workflow(workflow_id: str, created_at: float, fields: Mapping[str, Any]) -> Workflow:
+    """A definition without steps. Raises ValidationError with every field that cannot be taken."""
+    where = f"workflow {_shown(fields.get('name'))}"
+    found = _field_problems(fields, WORKFLOW_RULES, where, required=("name",))
+    if fields.get("metadata"):
+        found += json_problems(fields["metadata"], f"{where}, field 'metadata'", limits.METADATA_BYTES_MAX)
+    if found:
+        raise ValidationError(found)
+    return Workflow(id=workflow_id, created_at=created_at, **{**fields, "metadata": _plain(fields.get("metadata"))})
+
+
+def new_step(step_id: str, fields: Mapping[str, Any]) -> Step:
+    """A step, from the fields that were given. Raises ValidationError with everything that can never become right."""
+    where = f"step {_shown(fields.get('name'))}"
+    found = _field_problems(fields, STEP_RULES, where, required=("name", "handler"))
+    found += _meaning_problems(step_id, fields, where)
+    if found:
+        raise ValidationError(found)
+    given = {name: value for name, value in fields.items() if name not in ("params", "dependencies")}
+    return Step(
+        id=step_id,
+        **given,
+        params=_plain(fields.get("params")),
+        dependencies=tuple(fields.get("dependencies") or ()),
+    )
+
+
+def _field_problems(
+    fields: Mapping[str, Any], rules: Mapping[str, Rule], where: str, required: Sequence[str]
+) -> list[Problem]:
+    found = [
+        Problem("missing_field", where, f"'{name}' is missing", f"give {rules[name][1]}")
+        for name in required
+        if name not in fields
+    ]
+    for name, value in fields.items():
+        rule = rules.get(name)
+        if rule is None:
+            fix = nearest(name, rules) or "the fields are " + ", ".join(rules)
+            found.append(Problem("unknown_field", where, f"there is no field '{name}'", fix))
+        elif not rule[0](value):
+            code = "empty_name" if name == "name" and isinstance(value, str) and not value.strip() else "wrong_type"
+            message = f"'{name}' must be {rule[1]}, and is {_shown(value)}"
+            found.append(Problem(code, f"{where}, field '{name}'", message, f"give {rule[1]}"))
+    return found
+
+
+def _meaning_problems(step_id: str, fields: Mapping[str, Any], where: str) -> list[Problem]:
+    found: list[Problem] = []
+    condition, save_as = fields.get("condition"), fields.get("save_as")
+    if isinstance(condition, str):
+        try:
+            compile_condition(condition)
+        except ConditionError as error:
+            place = f"{where}, field 'condition', column {error.column}"
+            found.append(Problem(error.code, place, error.message, error.fix, error.example))
+    if isinstance(save_as, str) and save_as in ERROR_KEYS:
+        names = ", ".join(sorted(ERROR_KEYS))
+        message = f"'{save_as}' is set by the engine when a step fails ({names} are)"
+        found.append(Problem("reserved_key", f"{where}, field 'save_as'", message, "choose another context key"))
+    dependencies = fields.get("dependencies")
+    if isinstance(dependencies, list | tuple) and (step_id in dependencies or fields.get("name") in dependencies):
+        message = "the step depends on itself"
+        found.append(Problem("self_dependency", where, message, "remove it from its own dependencies"))
+    params = fields.get("params")
+    if isinstance(params, dict):
+        found += json_problems(params, f"{where}, field 'params'", limits.PARAMS_BYTES_MAX)
+    return found
+
+
+def json_problems(value: Any, where: str, bytes_max: int) -> list[Problem]:
+    """What keeps a value from being stored as JSON: its type, its depth or its size."""
+    try:
+        size = len(strict_json(value))
+    except ValueError as error:
+        return [Problem("not_json", where, str(error), "use only None, bool, int, float, str, list and dict")]
+    if size > bytes_max:
+        message = f"{size} bytes as JSON; the limit is {bytes_max}"
+        return [Problem("too_large", where, message, "store the data elsewhere and pass a reference")]
+    return []
+
+
+def strict_json(value: Any) -> bytes:
+    """The value as JSON. Raises ValueError, saying where, for anything that JSON would not give back unchanged."""
+    _require_json(value, "$", 0)
+    try:
+        return msgspec.json.encode(value)
+    except (msgspec.MsgspecError, TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"it cannot be written as JSON: {error}") from error
+
+
+def _require_json(value: Any, path: str, depth: int) -> None:
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return
+    if kind is int:
+        if not -(1 << 63) <= value < 1 << 64:
+            raise ValueError(f"{path} is a whole number beyond 64 bits")
+    elif kind is float:
+        if not math.isfinite(value):
+            raise ValueError(f"{path} is {value}, which JSON cannot hold")
+    elif depth >= limits.JSON_DEPTH_MAX:
+        raise ValueError(f"{path[:80]}… is nested more than {limits.JSON_DEPTH_MAX} deep")
+    elif kind is list or kind is tuple:
+        for n, item in enumerate(value):
+            _require_json(item, f"{path}[{n}]", depth + 1)
+    elif kind is dict:
+        for key, item in value.items():
+            if type(key) is not str:
+                raise ValueError(f"{path} has a key that is not text: {_shown(key)}")
+            _require_json(item, f"{path}.{key}", depth + 1)
+    else:
+        raise ValueError(f"{path} is a {kind.__name__}, which is not JSON")
+
+
+def _plain(value: Any) -> Any:
+    """The value as it will be read back from the journal, sharing nothing with the caller's."""
+    return msgspec.json.decode(msgspec.json.encode(value)) if value else {}
+
+
+_SHOWN_CHARS = 80
+
+
+def _shown(value: object) -> str:
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - a value whose repr raises is still to be named
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "…"
+
+
+# A whole definition.
+
+
+def problems(workflow: Workflow, handlers: Mapping[str, HandlerCheck]) -> list[Problem]:
+    """Everything that keeps `workflow` from running. `handlers` maps each known handler to its params check."""
+    if not workflow.steps:
+        fix = "add at least one step"
+        return [Problem("empty_workflow", f"workflow '{workflow.name}'", "it has no steps", fix)]
+    found: list[Problem] = []
+    steps = list(workflow.steps)
+    depths = [0] * len(steps)
+    for i, step in enumerate(steps):  # grows while it runs: the tasks of groups are steps too
+        if step.handler == GROUP:
+            tasks, task_problems = _group(step, depths[i])
+            found += task_problems
+            steps += tasks
+            depths += [depths[i] + 1] * len(tasks)
+    names = {step.name for step in steps}
+    found += duplicates(steps)
+    for i, step in enumerate(steps):
+        found += _step_problems(step, names, handlers, is_task=i >= len(workflow.steps))
+    dependency_problems, dependencies = _resolve(workflow)
+    found += dependency_problems
+    found += _cycles(workflow, dependencies)
+    found += _long_delays(workflow, dependencies)
+    return found
+
+
+def _group(group: Step, depth: int) -> tuple[list[Step], list[Problem]]:
+    where = f"step '{group.name}', field 'params'"
+    example = '{"tasks": [{"name": "A", "handler": "log", "params": {"message": "hello"}}]}'
+    entries = group.params.get("tasks")
+    if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
+        message = "parallel_group needs 'tasks', a non-empty list of objects"
+        return [], [Problem("invalid_params", where, message, "write the tasks out", example)]
+    if depth >= limits.GROUP_DEPTH_MAX or len(entries) > limits.GROUP_TASKS_MAX:
+        message = f"at most {limits.GROUP_TASKS_MAX} tasks, and groups {limits.GROUP_DEPTH_MAX} deep"
+        return [], [Problem("too_large", where, message, "split the group")]
+    found: list[Problem] = []
+    if extra := group.params.keys() - {"tasks"}:
+        message = f"parallel_group takes only 'tasks', not {', '.join(map(repr, sorted(extra)))}"
+        found.append(Problem("invalid_params", where, message, "remove what is extra", example))
+    for n, entry in enumerate(entries):
+        place = f"step '{group.name}', task {n + 1}"
+        if "dependencies" in entry:
+            message = "a task cannot have dependencies: the tasks of a group run side by side"
+            found.append(Problem("invalid_params", place, message, "make it a step of its own"))
+        fields = {key: value for key, value in entry.items() if key not in ("dependencies", "id")}
+        try:
+            new_step(f"{group.id}.{n}", fields)
+        except ValidationError as error:
+            found += [msgspec.structs.replace(p, where=f"{place}, {p.where}") for p in error.problems]
+    if found:
+        return [], found
+    return list(tasks_of(group)), []
+
+
+def duplicates(steps: list[Step]) -> list[Problem]:
+    seen: set[str] = set()
+    found = []
+    for step in steps:
+        if step.name in seen:
+            message = f"the name '{step.name}' is used twice"
+            found.append(Problem("duplicate_step", f"step '{step.name}'", message, "give each step its own name"))
+        seen.add(step.name)
+    return found
+
+
+def _step_problems(
+    step: Step, names: set[str], handlers: Mapping[str, HandlerCheck], *, is_task: bool
+) -> list[Problem]:
+    where = f"step '{step.name}'"
+    found: list[Problem] = []
+    if step.handler not in handlers and step.handler not in CORE_HANDLERS:
+        known = sorted({*handlers, *CORE_HANDLERS})
+        message = f"there is no handler '{step.handler}'"
+        fix = nearest(step.handler, known) or "the handlers are " + ", ".join(known[:30])
+        found.append(Problem("unknown_handler", f"{where}, field 'handler'", message, fix))
+    if step.run_when in ("any_succeeded", "any_failed") and (is_task or not step.dependencies):
+        message = f"run_when '{step.run_when}' looks at dependencies, and the step has none"
+        fix = "give it dependencies, or leave run_when out"
+        found.append(Problem("run_when_alone", f"{where}, field 'run_when'", message, fix))
+    if step.condition:
+        for name in sorted(compile_condition(step.condition).step_names - names):
+            fix = nearest(name, names) or "the steps are " + ", ".join(sorted(names)[:30])
+            place = f"{where}, field 'condition'"
+            found.append(Problem("unknown_step", place, f"it reads step '{name}', which does not exist", fix))
+    if step.handler == GROUP:
+        return found
+    template = compile_params(step.params, names) if step.handler != CONDITION_CHECK else None
+    if template is not None:
+        found += [msgspec.structs.replace(p, where=f"{where}, field 'params'") for p in template.problems]
+    check = _check_delay if step.handler == DELAY else handlers.get(step.handler)
+    if check is not None:
+        for problem in check(step.params):
+            place = f"{where}, field 'params'" + (f", {problem.where}" if problem.where else "")
+            found.append(msgspec.structs.replace(problem, where=place))
+    return found
+
+
+def _check_delay(params: dict[str, Any]) -> list[Problem]:
+    seconds = params.get("seconds")
+    placeholder = isinstance(seconds, str) and seconds.startswith("{") and seconds.endswith("}")
+    found = []
+    if not placeholder and not is_seconds(seconds):
+        message = f"delay needs 'seconds', a number from 0 to {limits.SECONDS_MAX}, and got {_shown(seconds)}"
+        found.append(Problem("invalid_params", "", message, "give the seconds to wait", '{"seconds": 5}'))
+    if extra := params.keys() - {"seconds"}:
+        message = f"delay takes only 'seconds', not {', '.join(map(repr, sorted(extra)))}"
+        found.append(Problem("invalid_params", "", message, "remove what is extra", '{"seconds": 5}'))
+    return found
+
+
+def _resolve(workflow: Workflow) -> tuple[list[Problem], list[tuple[int, ...]]]:
+    ids = {step.id: i for i, step in enumerate(workflow.steps)}
+    names = {step.name: i for i, step in enumerate(workflow.steps)}
+    found: list[Problem] = []
+    resolved: list[tuple[int, ...]] = []
+    for i, step in enumerate(workflow.steps):
+        known: list[int] = []
+        for dependency in step.dependencies:
+            target = ids.get(dependency, names.get(dependency))
+            where = f"step '{step.name}', field 'dependencies'"
+            if target is None:
+                fix = nearest(dependency, names) or "the steps are " + ", ".join(list(names)[:30])
+                message = f"there is no step '{dependency}'"
+                found.append(Problem("unknown_dependency", where, message, fix))
+            elif target == i:
+                message = "the step depends on itself"
+                found.append(Problem("self_dependency", where, message, "remove it from its own dependencies"))
+            else:
+                known.append(target)
+        resolved.append(tuple(dict.fromkeys(known)))
+    return found, resolved
+
+
+def _cycles(workflow: Workflow, dependencies: list[tuple[int, ...]]) -> list[Problem]:
+    """One problem for each separate circle, spelled out."""
+    left = set(range(len(dependencies))) - set(_order(dependencies))
+    found = []
+    while left:
+        path: dict[int, int] = {}
+        step: int | None = min(left)
+        while step is not None and step not in path:
+            path[step] = len(path)
+            step = next((d for d in dependencies[step] if d in left), None)
+        if step is not None:
+            circle = [i for i, place in path.items() if place >= path[step]]
+            names = [workflow.steps[i].name for i in reversed([*circle, step])]
+            message = "these steps wait for one another: " + " -> ".join(f"'{name}'" for name in names)
+            fix = f"remove one of these dependencies, for instance '{names[-2]}' from '{names[-1]}'"
+            found.append(Problem("dependency_cycle", f"workflow '{workflow.name}'", message, fix))
+        left -= path.keys()
+    return found
+
+
+def _order(dependencies: list[tuple[int, ...]]) -> list[int]:
+    followers: list[list[int]] = [[] for _ in dependencies]
+    for i, needed in enumerate(dependencies):
+        for dependency in needed:
+            followers[dependency].append(i)
+    return topological(dependencies, followers)
+
+
+def _long_delays(workflow: Workflow, dependencies: list[tuple[int, ...]]) -> list[Problem]:
+    """A chain of literal delays that cannot fit into the global timeout."""
+    longest = [0.0] * len(dependencies)
+    for i in _order(dependencies):
+        longest[i] = _literal_delay(workflow.steps[i], 0) + max((longest[d] for d in dependencies[i]), default=0.0)
+    total = max(longest, default=0.0)
+    if total <= workflow.global_timeout:
+        return []
+    last = workflow.steps[longest.index(total)].name
+    message = f"the delays up to '{last}' add up to {total:g} s, and global_timeout is {workflow.global_timeout:g} s"
+    fix = f"set global_timeout to at least {total + 60:g}"
+    return [Problem("delay_exceeds_timeout", f"workflow '{workflow.name}'", message, fix)]
+
+
+def _literal_delay(step: Step, depth: int) -> float:
+    if step.handler == DELAY:
+        seconds = step.params.get("seconds")
+        return seconds if is_seconds(seconds) else 0.0
+    entries = step.params.get("tasks")
+    if step.handler != GROUP or depth > limits.GROUP_DEPTH_MAX or not isinstance(entries, list):
+        return 0.0
+    tasks = [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("params"), dict)]
+    return max(
+        (_literal_delay(Step("", "", str(task.get("handler")), task["params"]), depth + 1) for task in tasks),
+        default=0.0,
+    )

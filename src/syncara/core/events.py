@@ -1,0 +1,214 @@
+"""The closed set of events: facts that come from outside, decisions that come out of the machine.
+
+Both enter the journal, in one transaction, before anyone acts on them. `at` is Unix time in seconds and never runs
+backwards within an execution. Steps go by name; a task of a group is `Group/Task`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="event", tag=True):
+    at: float
+
+
+# Facts: what happened.
+
+
+class Started(Event, frozen=True, omit_defaults=True):
+    """The execution exists. It pins the first `steps` steps of the workflow and the rule set."""
+
+    execution_id: str
+    workflow_id: str
+    steps: int
+    context: dict[str, Any] = {}
+    user_id: Any = None
+    chat_id: Any = None
+    message_id: Any = None
+    start_at: float | None = None
+    """Unix time of a start that lies ahead; until then the execution is `scheduled`."""
+    rules: int = 1
+
+
+class StepSucceeded(Event, frozen=True, omit_defaults=True):
+    step: str
+    attempt: int
+    data: Any = None
+    changes: dict[str, Any] = {}
+    """Context keys that the handler set, with their new values."""
+    removed: tuple[str, ...] = ()
+    """Context keys that the handler deleted."""
+    metadata: dict[str, Any] | None = None
+
+
+class StepErred(Event, frozen=True, omit_defaults=True):
+    """An attempt failed. Whether the step is tried again is decided by the machine."""
+
+    step: str
+    attempt: int
+    code: str
+    """`error`, `timeout`, `invalid_result`, `result_too_large`, `unknown_handler`, …"""
+    error: str
+    retryable: bool = True
+    retry_after: float | None = None
+    """Seconds from this failure that a retry must wait at the least."""
+
+
+class Paused(Event, frozen=True, omit_defaults=True):
+    pass
+
+
+class Resumed(Event, frozen=True, omit_defaults=True):
+    pass
+
+
+class Cancelled(Event, frozen=True, omit_defaults=True):
+    reason: str = ""
+
+
+class Signalled(Event, frozen=True, omit_defaults=True):
+    """Something that a step waited for has arrived."""
+
+    step: str
+    signal: str
+    """`handler` (it is registered again), `turn` (a suspect may run), `on_crash` (a person's answer)."""
+    data: Any = None
+    """For `on_crash`: `retry` or `fail`."""
+
+
+class RunnerLost(Event, frozen=True, omit_defaults=True):
+    """The process that ran the attempts ended before they did; their outcome is unknown."""
+
+    clean: bool = False
+    """True for an orderly stop (SIGTERM, a closed loop), which counts towards no conviction."""
+
+
+class Ticked(Event, frozen=True, omit_defaults=True):
+    """Time has passed: something that `next_wake` named may be due."""
+
+
+# Decisions: what follows.
+
+
+class StepScheduled(Event, frozen=True, omit_defaults=True):
+    """An attempt begins: the one event that makes a runtime call a handler."""
+
+    step: str
+    attempt: int
+    """Counts from 1; a re-run after a crash repeats the number."""
+    params: dict[str, Any] | None = None
+    """The rendered params, with the first attempt; None when they hold no placeholder."""
+
+
+class StepExpanded(Event, frozen=True, omit_defaults=True):
+    """A group began: its tasks are steps of their own from now on."""
+
+    step: str
+
+
+class StepJoined(Event, frozen=True, omit_defaults=True):
+    """All tasks of a group have settled well: the group is completed with `{task name: data}`."""
+
+    step: str
+
+
+class StepSlept(Event, frozen=True, omit_defaults=True):
+    """A delay began; it is over at `wake_at`, in whatever process."""
+
+    step: str
+    seconds: float
+    wake_at: float
+
+
+class StepWoke(Event, frozen=True, omit_defaults=True):
+    """A delay is over: the step is completed with `{"seconds": …}`."""
+
+    step: str
+
+
+class StepWaiting(Event, frozen=True, omit_defaults=True):
+    """The step waits for a person or an event named `signal`, for as long as it takes."""
+
+    step: str
+    signal: str
+    reason: str
+
+
+class StepBlocked(Event, frozen=True, omit_defaults=True):
+    """The step cannot run now through no fault of its own: `handler` is missing, or it awaits its `turn`."""
+
+    step: str
+    signal: str
+    reason: str
+
+
+class RetryPlanned(Event, frozen=True, omit_defaults=True):
+    step: str
+    attempt: int
+    """The number of the attempt to come."""
+    wake_at: float
+
+
+class StepFailed(Event, frozen=True, omit_defaults=True):
+    """The step has failed for good."""
+
+    step: str
+    code: str
+    error: str
+
+
+class StepSkipped(Event, frozen=True, omit_defaults=True):
+    """The step did not run and will not. Codes are in `SKIPPED_BY_CONDITION` and `SKIPPED_BY_FAILURE`."""
+
+    step: str
+    code: str
+    reason: str
+
+
+class StepCancelled(Event, frozen=True, omit_defaults=True):
+    """The step was under way and was ended: by a cancel, a deadline, or because the run failed meanwhile."""
+
+    step: str
+    code: str
+    """`run_cancelled`, `run_failed`, `global_timeout` or `recovery_timeout`."""
+    reason: str
+
+
+class TimedOut(Event, frozen=True, omit_defaults=True):
+    code: str
+    """`global_timeout` or `recovery_timeout`."""
+
+
+class Finished(Event, frozen=True, omit_defaults=True):
+    status: str
+    code: str = ""
+    """For a failed run, the code of its first failure; `global_timeout` when time ran out first."""
+    error: str | None = None
+
+
+SKIPPED_BY_CONDITION = frozenset({"condition_false", "condition_error", "never_true", "not_needed"})
+"""Its own condition was false, not to be evaluated or never true; or run_when was not met, without any failure."""
+SKIPPED_BY_FAILURE = frozenset({"upstream_failed", "run_failed", "run_cancelled", "global_timeout", "recovery_timeout"})
+
+Fact = Started | StepSucceeded | StepErred | Paused | Resumed | Cancelled | Signalled | RunnerLost | Ticked
+Decision = (
+    StepScheduled
+    | StepExpanded
+    | StepJoined
+    | StepSlept
+    | StepWoke
+    | StepWaiting
+    | StepBlocked
+    | RetryPlanned
+    | StepFailed
+    | StepSkipped
+    | StepCancelled
+    | TimedOut
+    | Finished
+)
+AnyEvent = Fact | Decision
+FACTS: tuple[type[Event], ...] = Fact.__args__
+DECISIONS: tuple[type[Event], ...] = Decision.__args__

@@ -1,0 +1,435 @@
+"""What follows from a fact: the one place where the engine decides.
+
+`advance` takes a fact into an execution and returns the events to journal: the fact and every decision that follows.
+It is pure. `fact.at` is the only clock there is, and the same journal always leads to the same state and decisions,
+so recovery, replay and the Temporal runtime need no rules of their own.
+
+Where a rule stands: what may start, and when: `_next_start`, `_start`. A retry: `_after_error`. An attempt lost in a
+crash: `_after_loss`. The end of the rest when a run fails: `_sweep_one`. The final status: `_finish`.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from heapq import heappop, heappush
+from typing import Any, TypeGuard
+
+import msgspec
+
+from syncara.core import events as e
+from syncara.core.board import Board
+from syncara.core.errors import InvalidStateError
+from syncara.core.expressions import ConditionFailed
+from syncara.core.limits import CRASHES_MAX, SECONDS_MAX
+from syncara.core.model import DELAY, GROUP, ExecutionStatus, Step
+from syncara.core.node import (
+    AGAIN,
+    BLOCKED,
+    CANCELLED,
+    DELAYED,
+    FAILED,
+    LOST,
+    PENDING,
+    REFUSED,
+    RETRYING,
+    RUNNING,
+    WAITING,
+    Node,
+)
+from syncara.core.placeholders import MissingPlaceholder, PlaceholderError
+
+FAILURES_SHOWN = 3
+JITTER_MAX = 0.1
+"""A retry waits up to this share longer, derived from ids, so that many do not strike at once."""
+SUSPECT_CRASHES = CRASHES_MAX - 1
+"""From this many unclean deaths on, a step runs again only when it is its turn, alone among the suspects."""
+
+
+def advance(board: Board, fact: e.Fact) -> list[e.AnyEvent]:
+    """Take `fact` into `board`; the fact and the decisions that follow, in order, for one transaction.
+
+    Empty when the fact changes nothing: a late result, a second pause, a tick with nothing due. A fact from a clock
+    that ran backwards counts as of the latest event. Raises InvalidStateError for a second Started, KeyError for
+    an unknown step; both leave the board as it was.
+    """
+    if fact.at < board.now:
+        fact = msgspec.structs.replace(fact, at=board.now)
+    if not _accepted(board, fact):
+        return []
+    board.apply(fact)
+    events: list[e.AnyEvent] = [fact]
+    bound = 100 + 20 * len(board.nodes)
+    while (decision := _next(board, fact.at)) is not None:
+        board.apply(decision)
+        events.append(decision)
+        if len(events) > bound:  # a fault of the rules, not of the workflow: stop before the journal fills
+            raise AssertionError(f"{len(events)} decisions from one {type(fact).__name__}")
+    if len(events) == 1 and isinstance(fact, e.Ticked):
+        return []
+    return events
+
+
+def next_wake(board: Board) -> float | None:
+    """When the next Ticked is due (Unix seconds), or None when only another fact can move the execution."""
+    if board.status is ExecutionStatus.SCHEDULED:
+        return board.start_at
+    if board.status is not ExecutionStatus.RUNNING:
+        return None
+    _drop_stale(board)
+    wakes = [board.timers[0][0]] if board.timers else []
+    if board.held_since is None:
+        wakes += [board.recovery_deadline] if not board.recovery_timed_out else []
+        wakes += [board.deadline] if not board.timed_out else []
+    wake = min(wakes, default=None)
+    return None if wake == float("inf") else wake
+
+
+def fold(board: Board, events: list[e.AnyEvent]) -> Board:
+    """Take journaled events into a fresh board: the state they led to when they were live."""
+    for event in events:
+        board.apply(event)
+    return board
+
+
+def retry_wait(execution_id: str, step: Step, failed_attempt: int) -> float:
+    """Seconds from the failure of attempt n to the next one: backoff, capped, plus 0 to 10 % derived from ids."""
+    try:
+        wait = step.retry_delay * step.retry_backoff ** (failed_attempt - 1)
+    except OverflowError:
+        wait = step.max_retry_delay
+    wait = min(wait, step.max_retry_delay)
+    share = zlib.crc32(f"{execution_id}:{step.id}:{failed_attempt}".encode()) / 0xFFFFFFFF
+    return wait * (1 + JITTER_MAX * share)
+
+
+# Which facts count.
+
+
+def _accepted(board: Board, fact: e.Fact) -> bool:
+    if isinstance(fact, e.Started):
+        if board.execution_id:
+            raise InvalidStateError("already_started", "an execution starts once", where=board.execution_id)
+        return True
+    if board.status.final or not board.execution_id:
+        return False
+    if isinstance(fact, e.StepSucceeded | e.StepErred):
+        node = board.node(fact.step)
+        return node.status is RUNNING and node.attempts == fact.attempt
+    if isinstance(fact, e.Signalled):
+        node = board.node(fact.step)
+        return (node.status is WAITING or node.status is BLOCKED) and node.signal == fact.signal
+    if isinstance(fact, e.Paused):
+        return not board.paused
+    if isinstance(fact, e.Resumed):
+        return board.paused
+    if isinstance(fact, e.RunnerLost):
+        return bool(board.running)
+    if isinstance(fact, e.Ticked):
+        return not board.paused
+    return True
+
+
+# What follows, one decision at a time, the most urgent first.
+
+
+def _next(board: Board, at: float) -> e.Decision | None:
+    if board.status is not ExecutionStatus.RUNNING:
+        return None
+    for rule in _RULES:
+        decision = rule(board, at)
+        if decision is not None:
+            return decision
+    return None
+
+
+def _time_out(board: Board, at: float) -> e.Decision | None:
+    if board.cancelled is not None or board.held_since is not None or not board.open:
+        return None
+    if at >= board.deadline and not board.timed_out:
+        return e.TimedOut(at, "global_timeout")
+    if at >= board.recovery_deadline and not board.recovery_timed_out:
+        return e.TimedOut(at, "recovery_timeout")
+    return None
+
+
+def _after_error(board: Board, at: float) -> e.Decision | None:
+    """A failed attempt is tried again, blocked until its handler is back, or the step has failed."""
+    while board.erred:
+        i, erred = board.erred.popleft()
+        node, step = board.nodes[i], board.plan.steps[i]
+        if node is None or node.owed is not erred:
+            continue
+        if erred.code == "unknown_handler":
+            if _no_room(board, i):
+                return e.StepCancelled(at, step.name, *_sweep_reason(board, i))
+            return e.StepBlocked(at, step.name, "handler", erred.error)
+        may_retry = erred.retryable and not _no_room(board, i)
+        retries = step.retry_count if board.plan.workflow.auto_retry else 0
+        if not may_retry or erred.attempt > retries:
+            return e.StepFailed(at, step.name, erred.code, erred.error)
+        wait = max(retry_wait(board.execution_id, step, erred.attempt), erred.retry_after or 0)
+        return e.RetryPlanned(at, step.name, erred.attempt + 1, erred.at + wait)
+    return None
+
+
+def _no_room(board: Board, i: int) -> bool:
+    """In a failing run only recovery steps retry, wait or are blocked."""
+    return board.failing and not board.plan.recovery[i]
+
+
+def _after_loss(board: Board, at: float) -> e.Decision | None:
+    """An attempt whose process ended under it: its outcome is unknown."""
+    while board.refused:
+        i = board.refused.popleft()
+        node = board.nodes[i]
+        if node is not None and node.owed is REFUSED:
+            text = "the process ended during an attempt, and it was decided not to run it again"
+            return e.StepFailed(at, board.plan.steps[i].name, "crashed", text)
+    while board.lost:
+        i = board.lost.popleft()
+        node, step = board.nodes[i], board.plan.steps[i]
+        if node is None or node.owed is not LOST:
+            continue
+        if node.crashes >= CRASHES_MAX:
+            text = f"the process died {node.crashes} times while this step was running"
+            return e.StepFailed(at, step.name, "poison", text)
+        if step.on_crash == "fail":
+            return e.StepFailed(at, step.name, "crashed", "the process ended during an attempt, and on_crash is 'fail'")
+        if _no_room(board, i) and (step.on_crash == "ask" or node.crashes >= SUSPECT_CRASHES):
+            return e.StepCancelled(at, step.name, *_sweep_reason(board, i))
+        if step.on_crash == "ask":
+            reason = "the process ended during an attempt; a person decides whether it runs again"
+            return e.StepWaiting(at, step.name, "on_crash", reason)
+        if node.crashes >= SUSPECT_CRASHES:
+            reason = f"the process died {node.crashes} times while this step was running; suspects run one at a time"
+            return e.StepBlocked(at, step.name, "turn", reason)
+        return e.StepScheduled(at, step.name, node.attempts)
+    return None
+
+
+def _sweep_one(board: Board, at: float) -> e.Decision | None:
+    """End what a cancel, a failure or a deadline leaves no room for. After a failure, running attempts may finish."""
+    while board.sweep:
+        i = board.sweep.popleft()
+        node, step = board.nodes[i], board.plan.steps[i]
+        if node is None or node.settled:
+            continue
+        code, reason = _sweep_reason(board, i)
+        if node.status is PENDING:
+            return e.StepSkipped(at, step.name, code, reason)
+        if code == "run_cancelled":
+            return e.StepCancelled(at, step.name, code, reason)
+        if step.handler == GROUP or (node.status is RUNNING and code == "run_failed"):
+            continue  # a group ends with its tasks
+        if node.owed is not None and code == "run_failed":
+            continue  # an attempt that erred fails by itself; one that was lost may finish like any other
+        return e.StepCancelled(at, step.name, code, reason)
+    return None
+
+
+def _sweep_reason(board: Board, i: int) -> tuple[str, str]:
+    if board.cancelled is not None:
+        return "run_cancelled", "the run was cancelled" + (f": {board.cancelled}" if board.cancelled else "")
+    if board.recovery_timed_out and board.plan.recovery[i]:
+        return "recovery_timeout", f"recovery took longer than {board.plan.workflow.recovery_timeout:g} s"
+    if board.timed_out:
+        return "global_timeout", f"the run took longer than {board.plan.workflow.global_timeout:g} s"
+    return "run_failed", f"the run failed before: {board.error}"
+
+
+def _join(board: Board, at: float) -> e.Decision | None:
+    """A group whose tasks have all settled completes, or fails once, or ends as its tasks were ended."""
+    while board.joins:
+        i = board.joins.popleft()
+        group, step = board.nodes[i], board.plan.steps[i]
+        if group is None or group.settled:
+            continue
+        failed: list[str] = []
+        ended: Node | None = None
+        for task in board.plan.tasks[i]:
+            node = board.nodes[task]
+            if node is None:
+                continue
+            if node.status is FAILED and board.plan.steps[task].on_error == "fail":
+                failed.append(f"{board.plan.steps[task].name}: {node.error}")
+            elif node.status is CANCELLED or node.code in e.SKIPPED_BY_FAILURE:
+                ended = ended or node
+        if failed:
+            more = len(failed) - FAILURES_SHOWN
+            shown = "; ".join(failed[:FAILURES_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+            return e.StepFailed(at, step.name, "group_failed", f"{len(failed)} task(s) failed: {shown}")
+        if ended is not None:
+            return e.StepCancelled(at, step.name, ended.code, ended.reason or "")
+        return e.StepJoined(at, step.name)
+    return None
+
+
+def _wake(board: Board, at: float) -> e.Decision | None:
+    """A delay that is over completes; a retry wait that is over awaits a slot."""
+    while board.timers and board.timers[0][0] <= at:
+        wake_at, i = heappop(board.timers)
+        node = board.nodes[i]
+        if node is None or node.wake_at != wake_at:
+            continue
+        if node.status is DELAYED:
+            return e.StepWoke(at, board.plan.steps[i].name)
+        if node.status is RETRYING:
+            heappush(board.due, (wake_at, i))
+    return None
+
+
+def _next_start(board: Board, at: float) -> e.Decision | None:
+    """The next step that can start: first what needs no slot, then attempts to repeat, retries, and new steps."""
+    while board.prompt:
+        i = board.prompt.popleft()
+        node = board.nodes[i]
+        if node is not None and node.status is PENDING:
+            if node.code:
+                return e.StepSkipped(at, board.plan.steps[i].name, node.code, _unmet(board, i))
+            return _start(board, i, node, at)
+    if board.slots_free <= 0:
+        return None
+    while board.again:
+        i = board.again.popleft()
+        node = board.nodes[i]
+        if node is not None and node.owed is AGAIN:
+            return e.StepScheduled(at, board.plan.steps[i].name, node.attempts)
+    while board.due:
+        wake_at, i = heappop(board.due)
+        node = board.nodes[i]
+        if node is not None and node.status is RETRYING and node.wake_at == wake_at:
+            return e.StepScheduled(at, board.plan.steps[i].name, node.attempts + 1)
+    while board.ready:
+        i = board.ready.popleft()
+        node = board.nodes[i]
+        if node is not None and node.status is PENDING:
+            return _start(board, i, node, at)
+    return None
+
+
+def _unmet(board: Board, i: int) -> str:
+    step = board.plan.steps[i]
+    states = []
+    for dependency in board.plan.dependencies[i][:5]:
+        node = board.nodes[dependency]
+        states.append(f"'{board.plan.steps[dependency].name}' is {node.status if node else PENDING}")
+    return f"run_when is {step.run_when}, but " + ", ".join(states)
+
+
+def _ask_watchers(board: Board, at: float) -> e.Decision | None:
+    """Start a watcher whose condition has become true. One that is false is asked again after the next change."""
+    for i in list(board.dirty):
+        node = board.nodes[i]
+        if node is None or node.status is not PENDING:
+            del board.dirty[i]
+        elif board.plan.steps[i].handler == GROUP or board.slots_free > 0:
+            del board.dirty[i]
+            if _judge(board, i)[0]:
+                return _carry_out(board, i, at)
+    return None
+
+
+def _quiet(board: Board, at: float) -> e.Decision | None:
+    """Nothing is under way or can start: the watchers left are skipped, and what that settles may still run."""
+    if board.running or board.delayed or board.retrying or board.waiting:
+        return None
+    for i in board.plan.watchers:
+        node = board.nodes[i]
+        if node is not None and node.status is PENDING:
+            verdict, reason = _judge(board, i)
+            board.leftover.append((i, "never_true" if verdict is False else "condition_error", reason))
+    return _skip_leftover(board, at)
+
+
+def _skip_leftover(board: Board, at: float) -> e.Decision | None:
+    if not board.leftover:
+        return None
+    i, code, reason = board.leftover.popleft()
+    return e.StepSkipped(at, board.plan.steps[i].name, code, reason)
+
+
+def _finish(board: Board, at: float) -> e.Decision | None:
+    if board.open:
+        return None
+    if board.cancelled is not None:
+        return e.Finished(at, ExecutionStatus.CANCELLED, "cancelled", board.cancelled or None)
+    if board.failing:
+        return e.Finished(at, ExecutionStatus.FAILED, board.code, board.error)
+    if board.errors_seen:
+        return e.Finished(at, ExecutionStatus.COMPLETED_WITH_ERRORS, board.code, board.error)
+    return e.Finished(at, ExecutionStatus.COMPLETED)
+
+
+_RULES: tuple[Callable[[Board, float], e.Decision | None], ...] = (
+    _time_out,
+    _sweep_one,
+    _after_error,
+    _after_loss,
+    _join,
+    _wake,
+    _skip_leftover,
+    _next_start,
+    _ask_watchers,
+    _quiet,
+    _finish,
+)
+
+
+# Starting a step.
+
+
+def _judge(board: Board, i: int) -> tuple[bool | None, str]:
+    """The step's condition: true, false, or None when it cannot be evaluated; and why."""
+    condition = board.plan.conditions[i]
+    if condition is None:
+        return True, ""
+    try:
+        met = condition(board.context, board.steps_view(condition.reads))
+    except ConditionFailed as error:
+        return None, f"the condition could not be evaluated: {error}: {condition.text}"
+    return met, "" if met else f"the condition is false: {condition.text}"
+
+
+def _start(board: Board, i: int, node: Node, at: float) -> e.Decision:
+    verdict, reason = _judge(board, i)
+    if not verdict:
+        code = "condition_false" if verdict is False else "condition_error"
+        return e.StepSkipped(at, board.plan.steps[i].name, code, reason)
+    return _carry_out(board, i, at)
+
+
+def _carry_out(board: Board, i: int, at: float) -> e.Decision:
+    step, template = board.plan.steps[i], board.plan.templates[i]
+    params: dict[str, Any] | None = None
+    if step.handler == GROUP:
+        return e.StepExpanded(at, step.name)
+    if template is not None:
+        try:
+            params = template.render(board.context, board.steps_view(template.reads))
+        except (MissingPlaceholder, PlaceholderError) as error:
+            return e.StepFailed(at, step.name, "missing_placeholder", str(error))
+    if step.handler != DELAY:
+        return e.StepScheduled(at, step.name, 1, params)
+    seconds = (step.params if params is None else params).get("seconds")
+    if not is_seconds(seconds):
+        text = f"delay needs seconds as a number from 0 to {SECONDS_MAX}, and got {seconds!r}"
+        return e.StepFailed(at, step.name, "invalid_params", text[:500])
+    return e.StepSlept(at, step.name, seconds, at + seconds)
+
+
+def is_seconds(value: object) -> TypeGuard[float]:
+    """Whether a value can be the length of a delay."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= SECONDS_MAX
+
+
+def _drop_stale(board: Board) -> None:
+    timers = board.timers
+    while timers:
+        wake_at, i = timers[0]
+        node = board.nodes[i]
+        if node is not None and node.wake_at == wake_at and (node.status is DELAYED or node.status is RETRYING):
+            if node.status is DELAYED or wake_at > board.now:
+                return
+            heappush(board.due, (wake_at, i))
+        heappop(timers)
