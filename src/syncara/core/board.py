@@ -8,8 +8,9 @@ a heap of timers. What follows from the state is decided in machine.py, never he
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from heapq import heappush
+from itertools import chain
 from typing import Any
 
 from syncara.core import events as e
@@ -73,18 +74,18 @@ class Board:
         """Dependencies settled; needs no slot to be decided: groups, and steps whose run_when is not met."""
         self.ready: deque[int] = deque()
         """Dependencies settled and run_when met; needs a slot."""
-        self.again: deque[int] = deque()
+        self.again: list[int] = []
         """An attempt that is to be made again under its number; needs a slot."""
         self.due: list[tuple[float, int]] = []
         """A heap of retry waits that are over and need a slot."""
-        self.erred: deque[tuple[int, e.StepErred]] = deque()
-        self.lost: deque[int] = deque()
-        self.refused: deque[int] = deque()
+        self.erred: list[tuple[int, e.StepErred]] = []
+        self.lost: list[int] = []
+        self.refused: list[int] = []
         """Waited after a crash, and a person said not to run it again."""
-        self.joins: deque[int] = deque()
-        self.sweep: deque[int] = deque()
+        self.joins: list[int] = []
+        self.sweep: Iterator[int] = iter(())
         """Steps to be ended because the run fails, is cancelled or is out of time."""
-        self.leftover: deque[tuple[int, str, str]] = deque()
+        self.leftover: Iterator[tuple[int, str, str]] = iter(())
         """Watchers to be skipped together, because the run went quiet: each with its code and reason."""
         self.dirty: dict[int, None] = dict.fromkeys(plan.watchers)
         """Watchers to ask, because something that they read has changed since."""
@@ -301,7 +302,7 @@ class Board:
     def _cancelled(self, event: e.Cancelled) -> None:
         self.cancelled = event.reason
         self.status = ExecutionStatus.RUNNING
-        self.sweep = deque(i for i, node in enumerate(self.nodes) if node is not None and not node.settled)
+        self.sweep = iter(self._unsettled())
 
     def _signalled(self, event: e.Signalled) -> None:
         i, node = self._find(event.step)
@@ -411,13 +412,15 @@ class Board:
     def _fail(self) -> None:
         """From here on only recovery steps start; the machine ends the rest."""
         self.failing = True
-        for i, node in enumerate(self.nodes):
-            if node is None or node.settled:
-                continue
-            if not self.plan.recovery[i]:
-                self.sweep.append(i)
-            elif node.status is not PENDING:
+        left = self._unsettled()
+        self.sweep = chain(self.sweep, [i for i in left if not self.plan.recovery[i]])
+        for i in left:
+            node = self.nodes[i]
+            if node is not None and node.status is not PENDING and self.plan.recovery[i]:
                 self._start_recovery_clock()
+
+    def _unsettled(self) -> list[int]:
+        return [i for i, node in enumerate(self.nodes) if node is not None and not node.settled]
 
     def _skipped(self, event: e.StepSkipped) -> None:
         self._ended(event, SKIPPED)
@@ -433,9 +436,7 @@ class Board:
     def _timed_out(self, event: e.TimedOut) -> None:
         if event.code == "recovery_timeout":
             self.recovery_timed_out = True
-            self.sweep.extend(
-                i for i, node in enumerate(self.nodes) if node and not node.settled and self.plan.recovery[i]
-            )
+            self.sweep = chain(self.sweep, [i for i in self._unsettled() if self.plan.recovery[i]])
             return
         self.timed_out = True
         if not self.failing:

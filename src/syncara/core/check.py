@@ -45,7 +45,7 @@ def _one_of(choices: Any) -> Rule:
 
 def _text(most: int, least: int = 0) -> Rule:
     return (
-        lambda v: isinstance(v, str) and least <= len(v.strip()) and len(v) <= most and _encodable(v),
+        lambda v: isinstance(v, str) and least <= len(v.strip()) and len(v) <= most and encodable(v),
         f"text of {least} to {most} characters",
     )
 
@@ -54,7 +54,7 @@ def _optional(rule: Rule) -> Rule:
     return lambda v: v is None or rule[0](v), rule[1] + ", or None"
 
 
-def _encodable(text: str) -> bool:
+def encodable(text: str) -> bool:
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -105,7 +105,7 @@ WORKFLOW_RULES: dict[str, Rule] = {
 
 def new_workflow(workflow_id: str, created_at: float, fields: Mapping[str, Any]) -> Workflow:
     """A definition without steps. Raises ValidationError with every field that cannot be taken."""
-    where = f"workflow {_shown(fields.get('name'))}"
+    where = f"workflow {shown(fields.get('name'))}"
     found = _field_problems(fields, WORKFLOW_RULES, where, required=("name",))
     if fields.get("metadata"):
         found += json_problems(fields["metadata"], f"{where}, field 'metadata'", limits.METADATA_BYTES_MAX)
@@ -116,7 +116,7 @@ def new_workflow(workflow_id: str, created_at: float, fields: Mapping[str, Any])
 
 def new_step(step_id: str, fields: Mapping[str, Any]) -> Step:
     """A step, from the fields that were given. Raises ValidationError with everything that can never become right."""
-    where = f"step {_shown(fields.get('name'))}"
+    where = f"step {shown(fields.get('name'))}"
     found = _field_problems(fields, STEP_RULES, where, required=("name", "handler"))
     found += _meaning_problems(step_id, fields, where)
     if found:
@@ -145,7 +145,7 @@ def _field_problems(
             found.append(Problem("unknown_field", where, f"there is no field '{name}'", fix))
         elif not rule[0](value):
             code = "empty_name" if name == "name" and isinstance(value, str) and not value.strip() else "wrong_type"
-            message = f"'{name}' must be {rule[1]}, and is {_shown(value)}"
+            message = f"'{name}' must be {rule[1]}, and is {shown(value)}"
             found.append(Problem(code, f"{where}, field '{name}'", message, f"give {rule[1]}"))
     return found
 
@@ -212,7 +212,7 @@ def _require_json(value: Any, path: str, depth: int) -> None:
     elif kind is dict:
         for key, item in value.items():
             if type(key) is not str:
-                raise ValueError(f"{path} has a key that is not text: {_shown(key)}")
+                raise ValueError(f"{path} has a key that is not text: {shown(key)}")
             _require_json(item, f"{path}.{key}", depth + 1)
     else:
         raise ValueError(f"{path} is a {kind.__name__}, which is not JSON")
@@ -226,7 +226,7 @@ def _plain(value: Any) -> Any:
 _SHOWN_CHARS = 80
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     try:
         text = repr(value)
     except Exception:  # noqa: BLE001 - a value whose repr raises is still to be named
@@ -339,7 +339,7 @@ def _check_delay(params: dict[str, Any]) -> list[Problem]:
     placeholder = isinstance(seconds, str) and seconds.startswith("{") and seconds.endswith("}")
     found = []
     if not placeholder and not is_seconds(seconds):
-        message = f"delay needs 'seconds', a number from 0 to {limits.SECONDS_MAX}, and got {_shown(seconds)}"
+        message = f"delay needs 'seconds', a number from 0 to {limits.SECONDS_MAX}, and got {shown(seconds)}"
         found.append(Problem("invalid_params", "", message, "give the seconds to wait", '{"seconds": 5}'))
     if extra := params.keys() - {"seconds"}:
         message = f"delay takes only 'seconds', not {', '.join(map(repr, sorted(extra)))}"

@@ -47,6 +47,7 @@ _COMPARISONS = {
     ast.Is: "is",
     ast.IsNot: "is not",
 }
+_IDENTITY = {"is": "==", "is not": "!="}
 _OUTSIDE = {
     ast.Lambda: "a lambda",
     ast.ListComp: "a comprehension",
@@ -230,19 +231,17 @@ class Compiler:
         return self._refusal(node.func, f"unknown_{what}", message, fix)
 
     def _compare(self, node: ast.Compare) -> Run:
-        symbols = [_COMPARISONS[type(op)] for op in node.ops]
-        for symbol, right in zip(symbols, node.comparators, strict=True):
-            if symbol in ("is", "is not") and not _is_singleton(right):
-                fix = "write ==" if symbol == "is" else "write !="
-                raise self._refusal(right, "not_allowed", f"'{symbol}' compares with None, True or False only", fix)
-        if len(symbols) == 1:
-            return self._membership(node) or self._comparison(node, symbols[0])
+        pairs = [(_COMPARISONS[type(op)], right) for op, right in zip(node.ops, node.comparators, strict=True)]
+        for symbol, right in pairs:
+            if symbol in _IDENTITY and not _is_singleton(right):
+                message = f"'{symbol}' compares with None, True or False only"
+                raise self._refusal(right, "not_allowed", message, f"write {_IDENTITY[symbol]}")
+        if len(pairs) == 1:
+            return self._membership(node) or self._comparison(node.left, *pairs[0])
         first = self.compile(node.left)
-        rest = [
-            (values.COMPARISONS[s], self.compile(right)) for s, right in zip(symbols, node.comparators, strict=True)
-        ]
+        rest = [(values.COMPARISONS[symbol], self.compile(right)) for symbol, right in pairs]
 
-        def run(context: dict[str, Any], steps: dict[str, Any]) -> Any:
+        def run(context: dict[str, Any], steps: dict[str, Any]) -> bool:
             left = first(context, steps)
             for compare, operand in rest:
                 right = operand(context, steps)
@@ -253,9 +252,9 @@ class Compiler:
 
         return run
 
-    def _comparison(self, node: ast.Compare, symbol: str) -> Run:
-        left, right, compare = self.compile(node.left), self.compile(node.comparators[0]), values.COMPARISONS[symbol]
-        return lambda context, steps: compare(left(context, steps), right(context, steps))
+    def _comparison(self, left: ast.expr, symbol: str, right: ast.expr) -> Run:
+        first, second, compare = self.compile(left), self.compile(right), values.COMPARISONS[symbol]
+        return lambda context, steps: compare(first(context, steps), second(context, steps))
 
     def _membership(self, node: ast.Compare) -> Run | None:
         """`'key' in context`, which reads that key alone; None for any other comparison."""

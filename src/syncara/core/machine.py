@@ -156,7 +156,7 @@ def _time_out(board: Board, at: float) -> e.Decision | None:
 def _after_error(board: Board, at: float) -> e.Decision | None:
     """A failed attempt is tried again, blocked until its handler is back, or the step has failed."""
     while board.erred:
-        i, erred = board.erred.popleft()
+        i, erred = board.erred.pop(0)
         node, step = board.nodes[i], board.plan.steps[i]
         if node is None or node.owed is not erred:
             continue
@@ -181,13 +181,13 @@ def _no_room(board: Board, i: int) -> bool:
 def _after_loss(board: Board, at: float) -> e.Decision | None:
     """An attempt whose process ended under it: its outcome is unknown."""
     while board.refused:
-        i = board.refused.popleft()
+        i = board.refused.pop(0)
         node = board.nodes[i]
         if node is not None and node.owed is REFUSED:
             text = "the process ended during an attempt, and it was decided not to run it again"
             return e.StepFailed(at, board.plan.steps[i].name, "crashed", text)
     while board.lost:
-        i = board.lost.popleft()
+        i = board.lost.pop(0)
         node, step = board.nodes[i], board.plan.steps[i]
         if node is None or node.owed is not LOST:
             continue
@@ -210,8 +210,7 @@ def _after_loss(board: Board, at: float) -> e.Decision | None:
 
 def _sweep_one(board: Board, at: float) -> e.Decision | None:
     """End what a cancel, a failure or a deadline leaves no room for. After a failure, running attempts may finish."""
-    while board.sweep:
-        i = board.sweep.popleft()
+    for i in board.sweep:
         node, step = board.nodes[i], board.plan.steps[i]
         if node is None or node.settled:
             continue
@@ -241,7 +240,7 @@ def _sweep_reason(board: Board, i: int) -> tuple[str, str]:
 def _join(board: Board, at: float) -> e.Decision | None:
     """A group whose tasks have all settled completes, or fails once, or ends as its tasks were ended."""
     while board.joins:
-        i = board.joins.popleft()
+        i = board.joins.pop(0)
         group, step = board.nodes[i], board.plan.steps[i]
         if group is None or group.settled:
             continue
@@ -291,7 +290,7 @@ def _next_start(board: Board, at: float) -> e.Decision | None:
     if board.slots_free <= 0:
         return None
     while board.again:
-        i = board.again.popleft()
+        i = board.again.pop(0)
         node = board.nodes[i]
         if node is not None and node.owed is AGAIN:
             return e.StepScheduled(at, board.plan.steps[i].name, node.attempts)
@@ -334,19 +333,20 @@ def _quiet(board: Board, at: float) -> e.Decision | None:
     """Nothing is under way or can start: the watchers left are skipped, and what that settles may still run."""
     if board.running or board.delayed or board.retrying or board.waiting:
         return None
+    leftover = []
     for i in board.plan.watchers:
         node = board.nodes[i]
         if node is not None and node.status is PENDING:
             verdict, reason = _judge(board, i)
-            board.leftover.append((i, "never_true" if verdict is False else "condition_error", reason))
+            leftover.append((i, "never_true" if verdict is False else "condition_error", reason))
+    board.leftover = iter(leftover)
     return _skip_leftover(board, at)
 
 
 def _skip_leftover(board: Board, at: float) -> e.Decision | None:
-    if not board.leftover:
-        return None
-    i, code, reason = board.leftover.popleft()
-    return e.StepSkipped(at, board.plan.steps[i].name, code, reason)
+    for i, code, reason in board.leftover:
+        return e.StepSkipped(at, board.plan.steps[i].name, code, reason)
+    return None
 
 
 def _finish(board: Board, at: float) -> e.Decision | None:

@@ -1,0 +1,390 @@
+"""The public MultiStepProcessor: wires everything together and delegates; the only file that knows concrete classes."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from typing import Any, Self, TypeVar, overload
+
+from syncara import arguments, settings
+from syncara.abc import Clock, Documents, HandlerFunction, Messenger, Notifier, ShortcodeFunction, Store
+from syncara.core import events as e
+from syncara.core.errors import InvalidStateError, Problem, ValidationError
+from syncara.core.graph import Plan
+from syncara.core.model import Workflow
+from syncara.core.views import Execution, LogLine, log
+from syncara.handlers.registry import Handlers
+from syncara.processor import Processor
+
+F = TypeVar("F", bound=HandlerFunction)
+
+
+class SystemClock:
+    def now(self) -> float:
+        return time.time()
+
+
+class _Engine:
+    """Everything that exists once the database is open."""
+
+    def __init__(self, owner: MultiStepProcessor) -> None:
+        from syncara.documents.embedded import EmbeddedDocuments  # noqa: PLC0415 - importing the package does no work
+        from syncara.handlers import basic, communication, context, data  # noqa: PLC0415
+        from syncara.runtimes.lifecycle import Lifecycle  # noqa: PLC0415
+        from syncara.runtimes.local import LocalRuntime  # noqa: PLC0415
+        from syncara.stores.sqlite import SqliteStore  # noqa: PLC0415
+
+        given = owner._given  # noqa: SLF001 - the engine is the processor's own other half
+        chosen = settings.load({name: given.get(name) for name in ("database", "durability", "retention")})
+        clock: Clock = given.get("clock") or SystemClock()
+        store: Store | None = given.get("store")
+        documents: Documents | None = given.get("documents")
+        if store is None:
+            sqlite = SqliteStore(chosen.database, durability=chosen.durability)
+            documents = documents or EmbeddedDocuments(sqlite.file)
+            store = sqlite
+        messenger = given.get("messenger") or communication.ConsoleMessenger()
+        handlers = owner._handlers  # noqa: SLF001
+        handlers.install(
+            [
+                *basic.handlers(given.get("notifier") or basic.LogNotifier()),
+                *context.HANDLERS,
+                *communication.handlers(messenger, owner._shortcodes),  # noqa: SLF001
+                *(data.handlers(documents) if documents is not None else ()),
+            ]
+        )
+        self.store = store
+        self.documents = documents
+        self.runtime = LocalRuntime(store, handlers.get, self._plan, clock)
+        self.lifecycle = Lifecycle(self.runtime)
+        self.processor = Processor(store, handlers, self.runtime, messenger, clock)
+
+    def _plan(self, workflow_id: str, steps: int) -> Plan:
+        return self.processor.plan(workflow_id, steps)
+
+
+class MultiStepProcessor:
+    """Durable workflows on one SQLite file. Making one does no I/O; the first call opens the database.
+
+    Awaited methods that need the runner start it. Methods that are not awaited work from any thread, inside or outside
+    an event loop; those that write return after the commit (one fsync). `async with` starts and stops it.
+    """
+
+    def __init__(
+        self,
+        database: str | os.PathLike[str] | None = None,
+        *,
+        messenger: Messenger | None = None,
+        documents: Documents | None = None,
+        notifier: Notifier | None = None,
+        durability: settings.Durability | None = None,
+        retention: float | None = None,
+        store: Store | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """What is not given comes from the environment (see syncara.settings), then from the defaults.
+
+        database: the SQLite file; default `syncara.db`. durability: `full` survives power loss, `fast` only kill -9.
+        retention: seconds that finished executions are kept. store and clock: replacements, for tests.
+        """
+        self._given: dict[str, Any] = {
+            "database": database,
+            "messenger": messenger,
+            "documents": documents,
+            "notifier": notifier,
+            "durability": durability,
+            "retention": retention,
+            "store": store,
+            "clock": clock,
+        }
+        self._handlers = Handlers()
+        self._shortcodes: dict[str, ShortcodeFunction] = {}
+        self._opening = threading.Lock()
+        self._opened: _Engine | None = None
+
+    def configure(
+        self,
+        *,
+        database: str | os.PathLike[str] | None = None,
+        messenger: Messenger | None = None,
+        documents: Documents | None = None,
+        notifier: Notifier | None = None,
+        durability: settings.Durability | None = None,
+        retention: float | None = None,
+    ) -> None:
+        """Set what the constructor takes, before first use. Raises InvalidStateError once the database is open."""
+        if self._opened is not None:
+            raise InvalidStateError(
+                "already_open",
+                "the database is open already",
+                "configure",
+                "call configure before the first workflow is made",
+            )
+        given = {
+            "database": database,
+            "messenger": messenger,
+            "documents": documents,
+            "notifier": notifier,
+            "durability": durability,
+            "retention": retention,
+        }
+        self._given.update({name: value for name, value in given.items() if value is not None})
+
+    @property
+    def _engine(self) -> _Engine:
+        engine = self._opened
+        if engine is None:
+            with self._opening:
+                engine = self._opened = self._opened or _Engine(self)
+        return engine
+
+    @property
+    def _processor(self) -> Processor:
+        return self._engine.processor
+
+    # Life.
+
+    async def start(self) -> None:
+        """Become the runner of the database and take up its open runs. Raises DatabaseBusy beside another runner."""
+        self._engine.lifecycle.start()
+
+    async def stop(self) -> None:
+        """Interrupt what runs and close the database. The runs go on at the next start."""
+        engine, self._opened = self._opened, None
+        if engine is not None:
+            await engine.lifecycle.stop()
+            engine.store.close()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.stop()
+
+    async def _started(self) -> Processor:
+        engine = self._engine
+        engine.lifecycle.start()
+        return engine.processor
+
+    @property
+    def documents(self) -> Documents:
+        """The collections that `database_operation` works on. Raises InvalidStateError when there are none."""
+        documents = self._engine.documents
+        if documents is None:
+            raise InvalidStateError("no_documents", "this processor has no documents", "documents", "pass documents=")
+        return documents
+
+    # Definitions.
+
+    def create_workflow(
+        self,
+        name: str,
+        description: str = "",
+        global_timeout: float = 1800,
+        max_parallel_steps: int = 5,
+        auto_retry: bool = True,
+        metadata: dict[str, Any] | None = None,
+        *,
+        recovery_timeout: float = 300,
+    ) -> str:
+        """Make a definition without steps; returns its id.
+
+        global_timeout: seconds from a run's start, not counting time paused or spent only waiting for a person or an
+        event. max_parallel_steps: attempts and delays under way at once in one run. auto_retry: False means that no
+        step is tried again. recovery_timeout: seconds for recovery steps once a run fails. Raises ValidationError.
+        """
+        return self._processor.create_workflow(
+            {
+                "name": name,
+                "description": description,
+                "global_timeout": global_timeout,
+                "max_parallel_steps": max_parallel_steps,
+                "auto_retry": auto_retry,
+                "metadata": {} if metadata is None else metadata,
+                "recovery_timeout": recovery_timeout,
+            }
+        )
+
+    def add_step(
+        self,
+        workflow_id: str,
+        name: str,
+        handler: str,
+        params: dict[str, Any] | None = None,
+        dependencies: Iterable[str] | None = None,
+        timeout: float = 300,
+        retry_count: int = 3,
+        retry_delay: float = 5,
+        condition: str | None = None,
+        *,
+        retry_backoff: float = 2.0,
+        max_retry_delay: float = 300,
+        run_when: str = "none_failed",
+        on_error: str = "fail",
+        save_as: str | None = None,
+        on_crash: str = "retry",
+    ) -> str:
+        """Append a step; returns its id. Runs under way keep the steps that they started with.
+
+        Each field is described at core/model.py `Step`. Dependencies are ids or names, of later steps too. Raises
+        NotFoundError, and ValidationError for what can never become right; `validate` says the rest.
+        """
+        fields = {
+            "name": name,
+            "handler": handler,
+            "params": {} if params is None else params,
+            "dependencies": arguments.names(dependencies),
+            "timeout": timeout,
+            "retry_count": retry_count,
+            "retry_delay": retry_delay,
+            "condition": condition,
+            "retry_backoff": retry_backoff,
+            "max_retry_delay": max_retry_delay,
+            "run_when": run_when,
+            "on_error": on_error,
+            "save_as": save_as,
+            "on_crash": on_crash,
+        }
+        return self._processor.add_steps(workflow_id, [fields])[0]
+
+    def add_steps(self, workflow_id: str, steps: Iterable[Mapping[str, Any]]) -> list[str]:
+        """Append several steps in one transaction; each a dict of the fields of `add_step`. Returns their ids."""
+        return self._processor.add_steps(workflow_id, steps)
+
+    def define(self, definition: Workflow | Mapping[str, Any]) -> str:
+        """Make a whole definition in one transaction: the fields of `create_workflow`, and `steps`. Returns its id."""
+        return self._processor.define(definition)
+
+    def validate(self, workflow_id: str) -> list[Problem]:
+        """Everything that keeps the definition from running; empty when it can."""
+        return self._processor.validate(workflow_id)
+
+    def get_workflow(self, workflow_id: str) -> Workflow:
+        """The definition, with dependencies as step ids. Raises NotFoundError."""
+        return self._processor.get_workflow(workflow_id)
+
+    def list_workflows(self, limit: int = 100, offset: int = 0) -> list[Workflow]:
+        """Definitions without their steps, newest first."""
+        return self._processor.list_workflows(limit, offset)
+
+    def delete_workflow(self, workflow_id: str) -> bool:
+        """Hide a definition; runs under way keep it. False when there is none."""
+        return self._processor.delete_workflow(workflow_id)
+
+    # Runs.
+
+    async def execute_workflow(
+        self,
+        workflow_id: str,
+        context: dict[str, Any] | None = None,
+        user_id: int | str | None = None,
+        chat_id: int | str | None = None,
+        message_id: int | str | None = None,
+        *,
+        idempotency_key: str | None = None,
+        start_at: float | None = None,
+    ) -> str:
+        """Start a run and return its id once that is durable; does not wait for the run.
+
+        context: JSON, copied. idempotency_key: a repeat returns the first run's id and starts nothing. start_at: Unix
+        time of a start that lies ahead. Raises NotFoundError; ValidationError with all that `validate` reports.
+        """
+        processor = await self._started()
+        chat = (user_id, chat_id, message_id)
+        return await processor.execute(workflow_id, context, chat, idempotency_key, start_at)
+
+    async def wait(self, execution_id: str, timeout: float | None = None) -> Execution:  # noqa: ASYNC109 - public name
+        """The run at its final status. TimeoutError after `timeout` seconds leaves it going."""
+        return await (await self._started()).wait(execution_id, timeout)
+
+    def watch(self, execution_id: str, from_seq: int = 0) -> AsyncIterator[e.AnyEvent]:
+        """The run's events from number `from_seq` on, as they are committed; ends with the run or with `stop`."""
+        return self._processor.watch(execution_id, from_seq)
+
+    def get_history(self, execution_id: str) -> list[e.AnyEvent]:
+        """The committed journal."""
+        return self._processor.history(execution_id)
+
+    def get_log(self, execution_id: str) -> list[LogLine]:
+        """The journal as lines for people, with what log and notification steps said."""
+        return log(self._processor.history(execution_id))
+
+    def get_execution(self, execution_id: str) -> Execution:
+        """The run as committed. Raises NotFoundError; DamagedError when its journal cannot be trusted."""
+        return self._processor.get_execution(execution_id)
+
+    def list_executions(
+        self,
+        status: str | None = None,
+        workflow_id: str | None = None,
+        chat_id: int | str | None = None,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> list[Execution]:
+        """Runs that match, newest first."""
+        return self._processor.list_executions(
+            status=status, workflow_id=workflow_id, chat_id=chat_id, limit=limit, offset=offset
+        )
+
+    def get_execution_progress(self, execution_id: str) -> dict[str, Any]:
+        """execution_id, workflow_name, status, progress (0 to 100), current_step, current_steps, and steps as dicts."""
+        return self._processor.get_progress(execution_id)
+
+    async def pause_execution(self, execution_id: str) -> bool:
+        """Start nothing more until resumed; attempts under way finish. True when this call changed it."""
+        return await (await self._started()).tell(execution_id, e.Paused)
+
+    async def resume_execution(self, execution_id: str) -> bool:
+        """Go on after a pause. True when this call changed it."""
+        return await (await self._started()).tell(execution_id, e.Resumed)
+
+    async def cancel_execution(self, execution_id: str, reason: str = "") -> bool:
+        """End the run now; running handlers are cancelled. True when this call changed it."""
+        arguments.text("reason", reason)
+        return await (await self._started()).tell(execution_id, lambda at: e.Cancelled(at, reason))
+        )
+
+    async def resolve_step(self, execution_id: str, step: str, answer: str) -> bool:
+        """Answer a step that waits because of `on_crash="ask"`: `retry` or `fail`. True when this call changed it."""
+        return await (await self._started()).resolve_step(execution_id, step, answer)
+
+    # What steps can use.
+
+    @overload
+    def register_handler(self, name: str, fn: F, *, params: type | None = None, ai: bool = False) -> F: ...
+
+    @overload
+    def register_handler(
+        self, name: str, fn: None = None, *, params: type | None = None, ai: bool = False
+    ) -> Callable[[F], F]: ...
+
+    def register_handler(
+        self, name: str, fn: F | None = None, *, params: type | None = None, ai: bool = False
+    ) -> F | Callable[[F], F]:
+        """Let steps use `fn(step, execution)`, a coroutine function or a plain one (run in a thread); also a decorator.
+
+        params: a msgspec Struct class that params are converted to. ai: whether workflows written by an assistant may
+        use it without a person's approval. Steps that were blocked for lack of it go on.
+        """
+        if fn is None:
+            return lambda f: self.register_handler(name, f, params=params, ai=ai)
+        self._handlers.register(name, fn, params=params, ai=ai)
+        loop = self._opened.runtime.loop if self._opened is not None else None
+        if self._opened is not None and loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._opened.runtime.handler_registered, name)
+        return fn
+
+    def register_shortcode(self, name: str, fn: ShortcodeFunction) -> None:
+        """Let `execute_shortcode` steps run `await fn(params, execution)` under a name such as `GROUP:PIN_MESSAGE`."""
+        if not isinstance(name, str) or not name.strip() or not callable(fn):
+            message = "a shortcode needs a name and a function of (params, execution)"
+            raise ValidationError([Problem("wrong_type", "register_shortcode", message, "pass both")])
+        self._shortcodes[name.strip().upper()] = fn
+
+
+multi_step_processor = MultiStepProcessor()
+"""The one that most programs need. Importing it does no I/O."""
+configure = multi_step_processor.configure

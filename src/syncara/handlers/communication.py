@@ -1,0 +1,94 @@
+"""send_message and execute_shortcode, and the messenger that needs no set-up."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from syncara.abc import ExecutionInput, Handler, Messenger, ShortcodeFunction, StepInput
+from syncara.core.errors import NonRetryableError, Problem, nearest
+from syncara.handlers.registry import struct_check
+from syncara.handlers.text import split, to_text
+
+
+class SendMessageParams(msgspec.Struct, forbid_unknown_fields=True):
+    """Send text to a chat: the execution's own, unless `chat_id` names another."""
+
+    text: Any
+    chat_id: int | str | None = None
+
+
+class ExecuteShortcodeParams(msgspec.Struct, forbid_unknown_fields=True):
+    """Run a registered shortcode such as `GROUP:PIN_MESSAGE`."""
+
+    shortcode: str
+    params: str = ""
+
+
+class ConsoleMessenger:
+    """Prints messages; for trying things out."""
+
+    needs_chat = False
+
+    async def send(self, chat_id: Any, text: str, *, idempotency_key: str) -> None:
+        print(f"[chat {chat_id}] {text}" if chat_id is not None else text, flush=True)  # noqa: T201
+
+    async def edit(self, chat_id: Any, message_id: Any, text: str, *, idempotency_key: str) -> None:
+        print(f"[chat {chat_id}, message {message_id}] {text}", flush=True)  # noqa: T201
+
+    async def pin(self, chat_id: Any, message_id: Any, *, idempotency_key: str) -> None:
+        print(f"[chat {chat_id}] message {message_id} is pinned", flush=True)  # noqa: T201
+
+
+def needs_chat(messenger: Messenger) -> bool:
+    """Whether a message without a chat cannot be delivered: true of every messenger but the console's."""
+    return bool(getattr(messenger, "needs_chat", True))
+
+
+def handlers(messenger: Messenger, shortcodes: Mapping[str, ShortcodeFunction]) -> list[Handler]:
+    async def send_message(step: StepInput, execution: ExecutionInput) -> dict[str, Any]:
+        """Returns `{"chat_id", "message_ids"}`. Long text goes out in parts, each with a key of its own."""
+        params: SendMessageParams = step.params
+        chat_id = execution.chat_id if params.chat_id is None else params.chat_id
+        if chat_id is None and needs_chat(messenger):
+            raise NonRetryableError("there is no chat: give chat_id to the step or to execute_workflow")
+        parts = split(to_text(params.text))
+        sent = []
+        for n, part in enumerate(parts):
+            key = execution.idempotency_key + (f":{n}" if len(parts) > 1 else "")
+            sent.append(await messenger.send(chat_id, part, idempotency_key=key))
+        return {"chat_id": chat_id, "message_ids": sent}
+
+    async def execute_shortcode(step: StepInput, execution: ExecutionInput) -> Any:
+        """Returns what the shortcode returns."""
+        params: ExecuteShortcodeParams = step.params
+        fn = shortcodes.get(params.shortcode.upper())
+        if fn is None:
+            raise NonRetryableError(
+                f"there is no shortcode '{params.shortcode}'. {nearest(params.shortcode, shortcodes)}"
+            )
+        result = fn(params.params, execution)
+        return await result if inspect.isawaitable(result) else result
+
+    def check_shortcode(params: dict[str, Any]) -> list[Problem]:
+        found: list[Problem] = struct_check(ExecuteShortcodeParams)(params)
+        name = params.get("shortcode")
+        if isinstance(name, str) and "{" not in name and name.upper() not in shortcodes:
+            known = "the shortcodes are " + (", ".join(sorted(shortcodes)) or "none; see register_shortcode")
+            fix = nearest(name.upper(), shortcodes) or known
+            found.append(Problem("unknown_shortcode", "'shortcode'", f"there is no shortcode '{name}'", fix))
+        return found
+
+    def check_message(params: dict[str, Any]) -> list[Problem]:
+        found: list[Problem] = struct_check(SendMessageParams)(params)
+        if params.get("text") == "":
+            found.append(Problem("invalid_params", "'text'", "the message is empty", "write some text"))
+        return found
+
+    return [
+        Handler("send_message", send_message, "task", SendMessageParams, True, check_message),
+        Handler("execute_shortcode", execute_shortcode, "task", ExecuteShortcodeParams, False, check_shortcode),
+    ]

@@ -1,0 +1,361 @@
+"""The use cases: definitions and runs. No SQL, no chat, and no decisions about steps."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from syncara import arguments
+from syncara.abc import Clock, Messenger, Store, Summary
+from syncara.core import check, journal, limits, progress, views
+from syncara.core import events as e
+from syncara.core.errors import DamagedError, InvalidStateError, NotFoundError, Problem, ValidationError, nearest
+from syncara.core.graph import Plan
+from syncara.core.model import ExecutionStatus, Step, Workflow
+from syncara.core.views import Execution
+from syncara.handlers.communication import needs_chat
+from syncara.handlers.registry import Handlers
+from syncara.ids import new_id
+from syncara.readers import Readers, not_found
+from syncara.runtimes.local import LocalRuntime
+
+PLANS_KEPT = 256
+"""How many compiled definitions are kept."""
+FOLLOW_S = 0.25
+"""How often `watch` looks for news of a run that another process runs."""
+ANSWERS = ("retry", "fail")
+
+
+class Processor:
+    def __init__(
+        self, store: Store, handlers: Handlers, runtime: LocalRuntime, messenger: Messenger, clock: Clock
+    ) -> None:
+        self._store = store
+        self._handlers = handlers
+        self._runtime = runtime
+        self._messenger = messenger
+        self._clock = clock
+        self._readers = Readers(store, self.plan)
+        self._plans: OrderedDict[tuple[str, int], Plan] = OrderedDict()
+        self._plans_lock = threading.Lock()
+        self._valid: dict[tuple[str, int], int] = {}
+        """Definitions found right, with the version of the handlers that they were checked against."""
+        self._starting: dict[str, asyncio.Future[str]] = {}
+
+    # Definitions.
+
+    def create_workflow(self, fields: Mapping[str, Any]) -> str:
+        workflow = check.new_workflow(new_id("wf"), self._clock.now(), fields)
+        self._store.save_workflow(workflow)
+        return workflow.id
+
+    def add_steps(self, workflow_id: str, steps: Iterable[Mapping[str, Any]]) -> list[str]:
+        made, problems = _new_steps(arguments.objects("steps", steps))
+        have = self._store.step_count(arguments.text("workflow_id", workflow_id))
+        if have is None:
+            raise self._no_workflow(workflow_id)
+        if have + len(made) > limits.STEPS_MAX:
+            message = f"{have + len(made)} steps; the limit is {limits.STEPS_MAX}"
+            problems.append(Problem("too_large", f"workflow '{workflow_id}'", message, "split the workflow"))
+        if problems:
+            raise ValidationError(problems)
+        self._store.add_steps(workflow_id, made)
+        return [step.id for step in made]
+
+    def define(self, definition: Workflow | Mapping[str, Any]) -> str:
+        """A whole definition in one transaction. Its id, and those of its steps, are made new."""
+        raw = msgspec.to_builtins(definition) if isinstance(definition, Workflow) else definition
+        if not isinstance(raw, Mapping):
+            message = f"a definition is a dict, and this is {type(raw).__name__}"
+            raise ValidationError([Problem("wrong_type", "define", message, "pass name and steps in a dict")])
+        fields = {name: value for name, value in raw.items() if name not in ("id", "created_at", "steps")}
+        renamed, steps = _without_ids(arguments.objects("steps", raw.get("steps", [])))
+        made, problems = _new_steps(steps)
+        workflow = None
+        try:
+            workflow = check.new_workflow(new_id("wf"), self._clock.now(), fields)
+        except ValidationError as error:
+            problems = [*error.problems, *problems]
+        problems += check.duplicates(made)
+        if problems or workflow is None:
+            raise ValidationError(problems)
+        ids = {renamed[step.name]: step.id for step in made if step.name in renamed}
+        made = [
+            msgspec.structs.replace(step, dependencies=tuple(ids.get(d, d) for d in step.dependencies)) for step in made
+        ]
+        self._store.save_workflow(msgspec.structs.replace(workflow, steps=tuple(made)))
+        return workflow.id
+
+    def get_workflow(self, workflow_id: str) -> Workflow:
+        """The definition, with dependencies as ids where their steps exist."""
+        workflow = self._store.workflow(arguments.text("workflow_id", workflow_id))
+        if workflow is None:
+            raise self._no_workflow(workflow_id)
+        names = {step.name: step.id for step in workflow.steps}
+        ids = set(names.values())
+        steps = tuple(
+            msgspec.structs.replace(
+                step, dependencies=tuple(d if d in ids else names.get(d, d) for d in step.dependencies)
+            )
+            for step in workflow.steps
+        )
+        return msgspec.structs.replace(workflow, steps=steps)
+
+    def list_workflows(self, limit: int, offset: int) -> list[Workflow]:
+        arguments.page(limit, offset)
+        return self._store.workflows(limit, offset)
+
+    def delete_workflow(self, workflow_id: str) -> bool:
+        return self._store.delete_workflow(arguments.text("workflow_id", workflow_id))
+
+    def validate(self, workflow_id: str) -> list[Problem]:
+        workflow = self._store.workflow(arguments.text("workflow_id", workflow_id))
+        if workflow is None:
+            raise self._no_workflow(workflow_id)
+        return check.problems(workflow, self._handlers.checks())
+
+    def plan(self, workflow_id: str, steps: int) -> Plan:
+        """The compiled definition as its first `steps` steps, deleted or not. From any thread."""
+        key = (workflow_id, steps)
+        with self._plans_lock:
+            plan = self._plans.get(key)
+            if plan is None:
+                workflow = self._store.pinned(workflow_id, steps)
+                if workflow is None:
+                    raise self._no_workflow(workflow_id)
+                plan = self._plans[key] = Plan(workflow)
+            self._plans.move_to_end(key)
+            while len(self._plans) > PLANS_KEPT:
+                self._plans.popitem(last=False)
+            return plan
+
+    def _no_workflow(self, workflow_id: object) -> NotFoundError:
+        known = [workflow.id for workflow in self._store.workflows(limit=50)]
+        fix = nearest(str(workflow_id), known) or "list_workflows() shows the ids"
+        return NotFoundError("not_found", f"there is no workflow '{workflow_id}'", "workflow_id", fix)
+
+    # Starting.
+
+    async def execute(
+        self,
+        workflow_id: str,
+        context: Mapping[str, Any] | None,
+        chat: tuple[Any, Any, Any],
+        idempotency_key: str | None,
+        start_at: float | None,
+    ) -> str:
+        """Start a run; `chat` is (user_id, chat_id, message_id). Returns its id after the commit."""
+        start_at = arguments.moment("start_at", start_at)
+        chat = arguments.chat_ids(*chat)
+        if idempotency_key is None:
+            return await self._begin(workflow_id, context, chat, None, start_at)
+        arguments.text("idempotency_key", idempotency_key, 1)
+        other = self._starting.get(idempotency_key)
+        if other is not None:
+            started: str = await asyncio.shield(other)
+            return started
+        before = self._store.summary_of_key(idempotency_key)
+        if before is not None:
+            return before.id
+        mine: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._starting[idempotency_key] = mine
+        try:
+            mine.set_result(await self._begin(workflow_id, context, chat, idempotency_key, start_at))
+        except BaseException as error:
+            mine.set_exception(error if isinstance(error, Exception) else InvalidStateError("stopped", "interrupted"))
+            mine.exception()  # whoever waits gets it; nobody needs to
+            raise
+        finally:
+            del self._starting[idempotency_key]
+        return mine.result()
+
+    async def _begin(
+        self,
+        workflow_id: str,
+        context: Mapping[str, Any] | None,
+        chat: tuple[Any, Any, Any],
+        idempotency_key: str | None,
+        start_at: float | None,
+    ) -> str:
+        plan = self._runnable(workflow_id, chat[1])
+        started = e.Started(
+            self._clock.now(),
+            new_id("ex"),
+            workflow_id,
+            plan.top,
+            arguments.context(context),
+            *chat,
+            start_at=start_at,
+            rules=limits.RULES,
+        )
+        await self._runtime.begin(started, plan, idempotency_key)
+        return started.execution_id
+
+    def _runnable(self, workflow_id: str, chat_id: Any) -> Plan:
+        """The definition as it is now. Raises ValidationError with everything that keeps it from running."""
+        steps = self._store.step_count(arguments.text("workflow_id", workflow_id))
+        if steps is None:
+            raise self._no_workflow(workflow_id)
+        key = (workflow_id, steps)
+        if self._valid.get(key) != self._handlers.version:
+            problems = self.validate(workflow_id)
+            if problems:
+                raise ValidationError(problems)
+            self._valid[key] = self._handlers.version
+        plan = self.plan(*key)
+        if chat_id is None and needs_chat(self._messenger):
+            problems = [
+                Problem(
+                    "no_chat",
+                    f"step '{step.name}'",
+                    "the message has no chat to go to",
+                    "give chat_id to execute_workflow, or to the step",
+                )
+                for step in plan.steps
+                if step.handler == "send_message" and step.params.get("chat_id") is None
+            ]
+            if problems:
+                raise ValidationError(problems)
+        return plan
+
+    # Steering.
+
+    async def tell(self, execution_id: str, fact: Callable[[float], e.Fact]) -> bool:
+        arguments.text("execution_id", execution_id)
+        return await self._runtime.tell(execution_id, fact(self._clock.now()))
+
+    async def resolve_step(self, execution_id: str, step: str, answer: str) -> bool:
+        if answer not in ANSWERS:
+            fix = "answer 'retry' or 'fail'"
+            raise ValidationError([Problem("wrong_type", "resolve_step", f"{answer!r} is no answer", fix)])
+        name = self._readers.read(execution_id, lambda board: views.snapshot(board).steps)
+        if step not in name:
+            fix = nearest(step, name) or "the steps are " + ", ".join(name)
+            raise NotFoundError("not_found", f"the execution has no step '{step}'", execution_id, fix)
+        return await self._runtime.tell(
+            execution_id, e.Signalled(self._clock.now(), name[step].name, "on_crash", answer)
+        )
+
+    async def wait(self, execution_id: str, timeout_s: float | None) -> Execution:
+        arguments.seconds("timeout", timeout_s)
+        if self._final(execution_id):
+            return self.get_execution(execution_id)
+        async with asyncio.timeout(timeout_s):
+            board = await self._runtime.wait(execution_id)
+        if board is None:
+            raise InvalidStateError(
+                "stopped",
+                "the engine stopped before the run ended; it goes on at the next start",
+                where=execution_id,
+                fix="start the engine again and wait again",
+            )
+        return views.snapshot(board)
+
+    def _final(self, execution_id: str) -> bool:
+        summary = self._store.summary(arguments.text("execution_id", execution_id))
+        if summary is None:
+            raise not_found(self._store, execution_id)
+        return ExecutionStatus(summary.status).final
+
+    # Looking.
+
+    def get_execution(self, execution_id: str) -> Execution:
+        return self._readers.read(execution_id, views.snapshot)
+
+    def get_progress(self, execution_id: str) -> dict[str, Any]:
+        return self._readers.read(execution_id, progress.describe)
+
+    def history(self, execution_id: str) -> list[e.AnyEvent]:
+        return journal.decode(self._store.rows(self._readers.key(execution_id)))
+
+    def list_executions(self, **filters: Any) -> list[Execution]:
+        arguments.page(filters["limit"], filters["offset"])
+        arguments.status(filters["status"])
+        if filters["workflow_id"] is not None:
+            arguments.text("workflow_id", filters["workflow_id"])
+        arguments.chat_ids(None, filters["chat_id"], None)
+        return [self._listed(summary) for summary in self._store.summaries(**filters)]
+
+    def _listed(self, summary: Summary) -> Execution:
+        try:
+            return self.get_execution(summary.id)
+        except DamagedError as error:
+            return Execution(
+                summary.id,
+                summary.workflow_id,
+                summary.workflow_name,
+                ExecutionStatus(summary.status),
+                {},
+                views.Steps([]),
+                str(error),
+                [],
+                summary.progress,
+                summary.user_id,
+                summary.chat_id,
+                summary.message_id,
+                summary.created_at,
+                None,
+                summary.finished_at,
+                error.code,
+            )
+
+    async def watch(self, execution_id: str, from_seq: int) -> AsyncIterator[e.AnyEvent]:
+        key = self._readers.key(execution_id)
+        runs_here = self._runtime.running
+        news = self._runtime.listen(execution_id)
+        seq = checksum = 0
+        try:
+            while True:
+                news.clear()
+                rows = self._store.rows(key, seq)
+                for event in journal.decode(rows, seq, checksum):
+                    seq += 1
+                    if seq > from_seq:
+                        yield event
+                    if isinstance(event, e.Finished):
+                        return
+                checksum = rows[-1].checksum if rows else checksum
+                if runs_here and not self._runtime.running:
+                    return
+                await _news(news, None if runs_here else FOLLOW_S)
+        finally:
+            self._runtime.unlisten(execution_id, news)
+
+
+async def _news(news: asyncio.Event, timeout_s: float | None) -> None:
+    try:
+        async with asyncio.timeout(timeout_s):
+            await news.wait()
+    except TimeoutError:
+        pass
+
+
+def _new_steps(steps: Iterable[Mapping[str, Any]]) -> tuple[list[Step], list[Problem]]:
+    """The steps, and all problems of those that cannot be taken."""
+    made: list[Step] = []
+    problems: list[Problem] = []
+    for number, fields in enumerate(steps, 1):
+        if not isinstance(fields, Mapping):
+            message = f"a step is an object of fields, and this is {type(fields).__name__}"
+            problems.append(Problem("wrong_type", f"step number {number}", message, "give name, handler and params"))
+            continue
+        try:
+            made.append(check.new_step(new_id("st"), fields))
+        except ValidationError as error:
+            problems += error.problems
+    return made, problems
+
+
+def _without_ids(steps: Any) -> tuple[dict[str, str], list[Any]]:
+    """Steps as they were exported, without their ids; and the id that each name had, to translate dependencies."""
+    had, plain = {}, []
+    for step in steps:
+        if isinstance(step, Mapping) and isinstance(step.get("id"), str) and isinstance(step.get("name"), str):
+            had[step["name"]] = step["id"]
+        plain.append({k: v for k, v in step.items() if k != "id"} if isinstance(step, Mapping) else step)
+    return had, plain

@@ -1,0 +1,242 @@
+"""What every runtime shares: the one loop from a fact to actions, and from a handler's outcome to the next fact.
+
+A runtime takes a fact in with `drive`, makes the events durable, and only then carries out the actions. It calls a
+handler with the StepInput and ExecutionInput of a Call, and turns what came of it into a fact with `success` or
+`failure`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from syncara.core import events as e
+from syncara.core.board import Board
+from syncara.core.check import strict_json
+from syncara.core.errors import NonRetryableError, SyncaraError, ValidationError
+from syncara.core.limits import CONTEXT_BYTES_MAX, ERROR_CHARS_MAX, RESULT_BYTES_MAX, SECONDS_MAX
+from syncara.core.machine import advance
+from syncara.core.model import StepResult
+from syncara.core.views import copy_json
+
+
+class StepInput:
+    """What a handler sees of its step (abc.StepInput)."""
+
+    __slots__ = ("id", "name", "params")
+
+    def __init__(self, id: str, name: str, params: Any) -> None:
+        self.id = id
+        self.name = name
+        self.params = params
+
+
+class ExecutionInput:
+    """What a handler sees of its execution (abc.ExecutionInput). The context is copied when it is first touched."""
+
+    __slots__ = (
+        "_board",
+        "_context",
+        "_original",
+        "attempt",
+        "chat_id",
+        "id",
+        "idempotency_key",
+        "message_id",
+        "user_id",
+        "workflow_id",
+    )
+
+    def __init__(self, board: Board, attempt: int, idempotency_key: str) -> None:
+        self.id = board.execution_id
+        self.workflow_id = board.plan.workflow.id
+        self.attempt = attempt
+        self.idempotency_key = idempotency_key
+        self.user_id = board.user_id
+        self.chat_id = board.chat_id
+        self.message_id = board.message_id
+        self._board = board
+        self._original = board.context
+        self._context: dict[str, Any] | None = None
+
+    def steps(self, reads: Iterable[tuple[str, str | None]]) -> dict[str, dict[str, Any]]:
+        """`{name: {"status", "data"}}` of the steps that a condition reads (`Condition.reads`)."""
+        return self._board.steps_view(reads)
+
+    @property
+    def context(self) -> dict[str, Any]:
+        if self._context is None:
+            self._context = copy_json(self._original)
+        return self._context
+
+    @context.setter
+    def context(self, value: dict[str, Any]) -> None:
+        self._context = value
+
+    def changes(self) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """The top-level keys that the handler set, as they will be stored, and those that it removed.
+
+        Raises ValueError for what is not JSON, or for a context over its limit.
+        """
+        mine, original = self._context, self._original
+        if mine is None:
+            return {}, ()
+        if not isinstance(mine, dict):
+            raise ValueError(  # noqa: TRY004 - one kind of error for whatever the handler left there
+                f"execution.context was replaced by a {type(mine).__name__}; it must stay a dict"
+            )
+        try:
+            whole = strict_json(mine)
+        except ValueError as error:
+            raise ValueError(f"execution.context: {error}") from None
+        if len(whole) > CONTEXT_BYTES_MAX:
+            raise ValueError(f"execution.context is {len(whole)} bytes as JSON; the limit is {CONTEXT_BYTES_MAX}")
+        stored: dict[str, Any] = msgspec.json.decode(whole)
+        changed = {
+            key: value
+            for key, value in stored.items()
+            if key not in original or msgspec.json.encode(value) != msgspec.json.encode(original[key])
+        }
+        return changed, tuple(key for key in original if key not in stored)
+
+
+class Call(NamedTuple):
+    """An attempt that a runtime is to make."""
+
+    step: StepInput
+    execution: ExecutionInput
+    handler: str
+    timeout: float
+    """Seconds."""
+
+
+class Stop(NamedTuple):
+    """A running attempt that a runtime is to cancel."""
+
+    step: str
+
+
+class Block(NamedTuple):
+    """A step now waits for `signal`: `handler` or `turn`. The runtime sends Signalled when it has come."""
+
+    step: str
+    signal: str
+    handler: str
+
+
+Action = Call | Stop | Block
+
+
+def drive(board: Board, fact: e.Fact) -> tuple[list[e.AnyEvent], list[Action]]:
+    """Take a fact in. The events go into the journal first; then, and only then, the actions are carried out."""
+    events = advance(board, fact)
+    actions: list[Action] = []
+    for event in events:
+        kind = event.__class__
+        if kind is e.StepScheduled:
+            actions.append(call_of(board, event))  # type: ignore[arg-type]
+        elif kind is e.StepCancelled:
+            actions.append(Stop(event.step))  # type: ignore[union-attr]
+        elif kind is e.StepBlocked:
+            actions.append(block_of(board, event))  # type: ignore[arg-type]
+    return events, actions
+
+
+def call_of(board: Board, event: e.StepScheduled) -> Call:
+    """The attempt that a StepScheduled stands for. It sees the context that its transaction commits."""
+    i = board.plan.index[event.step]
+    step, node = board.plan.steps[i], board.nodes[i]
+    rendered = node.params if node is not None else None
+    params = copy_json(step.params if rendered is None else rendered)
+    key = f"{board.execution_id}:{step.id}"
+    return Call(
+        StepInput(step.id, step.name, params), ExecutionInput(board, event.attempt, key), step.handler, step.timeout
+    )
+
+
+def block_of(board: Board, event: e.StepBlocked) -> Block:
+    return Block(event.step, event.signal, board.plan.steps[board.plan.index[event.step]].handler)
+
+
+def success(call: Call, value: Any, at: float) -> e.StepSucceeded | e.StepErred:
+    """The fact of a handler that returned `value`; StepErred when the value says so or cannot be stored."""
+    result = value if isinstance(value, StepResult) else None
+    if result is not None and (wrong := _wrong_result(result)):
+        return _erred(call, at, "invalid_result", wrong, retryable=False)
+    if result is not None and not result.success:
+        error = result.error or "the handler returned success=False"
+        return _erred(call, at, "error", str(error), result.retryable, result.retry_after)
+    try:
+        data = _storable(value if result is None else result.data)
+        metadata = _storable(result.metadata) if result is not None else None
+        changes, removed = call.execution.changes()
+    except _TooLargeError as error:
+        return _erred(call, at, "result_too_large", str(error), retryable=False)
+    except ValueError as error:
+        return _erred(call, at, "invalid_result", str(error), retryable=False)
+    return e.StepSucceeded(at, call.step.name, call.execution.attempt, data, changes, removed, metadata)
+
+
+def _wrong_result(result: StepResult) -> str:
+    """What is wrong with the types of a StepResult's fields; empty when nothing is."""
+    try:
+        msgspec.convert(msgspec.structs.asdict(result), StepResult)
+    except msgspec.ValidationError as error:
+        return f"the handler's StepResult is not valid: {error}"
+    wait = result.retry_after
+    if wait is not None and not 0 <= wait <= SECONDS_MAX:
+        return f"the handler's StepResult asks for a retry after {wait} s; it may be 0 to {SECONDS_MAX}"
+    return ""
+
+
+class _TooLargeError(Exception):
+    pass
+
+
+def _storable(value: Any) -> Any:
+    """The value as the journal will give it back. Raises ValueError for what is not JSON."""
+    if value is None or isinstance(value, bool):
+        return value
+    try:
+        body = strict_json(value)
+    except ValueError as error:
+        raise ValueError(f"the handler's result is not JSON: {error}") from None
+    if len(body) > RESULT_BYTES_MAX:
+        raise _TooLargeError(f"the handler's result is {len(body)} bytes as JSON; the limit is {RESULT_BYTES_MAX}")
+    return msgspec.json.decode(body)
+
+
+def failure(call: Call, error: BaseException, at: float) -> e.StepErred:
+    """The fact of a handler that raised."""
+    final = isinstance(error, NonRetryableError | ValidationError)
+    code = error.code if isinstance(error, SyncaraError) else "error"
+    name = type(error).__name__
+    try:
+        said = str(error)
+    except Exception:  # noqa: BLE001 - an exception whose text raises is still to be named
+        said = ""
+    text = said if isinstance(error, SyncaraError | NonRetryableError) and said else f"{name}: {said}" if said else name
+    return _erred(call, at, code, text, retryable=not final)
+
+
+def bad_params(call: Call, error: Exception, at: float) -> e.StepErred:
+    """The fact of params that do not fit the class that the handler was registered with."""
+    text = f"the params do not fit handler '{call.handler}': {error}"
+    return _erred(call, at, "invalid_params", text, retryable=False)
+
+
+def timeout(call: Call, at: float) -> e.StepErred:
+    return _erred(call, at, "timeout", f"the attempt took longer than its timeout of {call.timeout:g} s")
+
+
+def unknown_handler(call: Call, at: float) -> e.StepErred:
+    return _erred(call, at, "unknown_handler", f"the handler '{call.handler}' is not registered in this process")
+
+
+def _erred(
+    call: Call, at: float, code: str, error: str, retryable: bool = True, retry_after: float | None = None
+) -> e.StepErred:
+    text = error.encode(errors="replace").decode()[:ERROR_CHARS_MAX]
+    return e.StepErred(at, call.step.name, call.execution.attempt, code, text, retryable, retry_after)

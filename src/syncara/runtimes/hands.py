@@ -1,0 +1,161 @@
+"""Calls handlers on the local machine and reports what came of each attempt.
+
+An attempt is reported exactly once, or not at all: one that was stopped or interrupted ends without a word, and one
+that outlived its timeout is reported as timed out, whatever it returns later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from syncara.abc import Clock, Handler
+from syncara.core import events as e
+from syncara.runtimes import driver
+from syncara.runtimes.driver import Call
+from syncara.runtimes.threads import Job, Threads
+from syncara.runtimes.timers import Timers
+
+GRACE_S = 1.0
+"""How long a cancelled attempt may take to clean up before its step goes on without it."""
+
+Outcome = e.StepSucceeded | e.StepErred
+Slot = tuple[int, str]
+"""An execution's key and a step's name: what can have one attempt at a time."""
+Report = Callable[[int, Outcome], None]
+
+
+class Attempt:
+    """One attempt in a handler."""
+
+    __slots__ = ("call", "job", "mute", "slot", "task", "verdict")
+
+    def __init__(self, slot: Slot, call: Call) -> None:
+        self.slot = slot
+        self.call = call
+        self.task: asyncio.Task[None] | None = None
+        self.job: Job | None = None
+        self.verdict: Outcome | None = None
+        """What will be reported, whatever the handler still does."""
+        self.mute = False
+
+
+class Hands:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        clock: Clock,
+        handler: Callable[[str], Handler | None],
+        report: Report,
+        closing: Callable[[], bool],
+    ) -> None:
+        self._loop = loop
+        self._clock = clock
+        self._handler = handler
+        self._report = report
+        self._closing = closing
+        self._attempts: dict[Slot, Attempt] = {}
+        self._threads = Threads(loop)
+        self._deadlines: Timers[Slot] = Timers(loop, loop.time, self._overdue)
+
+    @property
+    def busy(self) -> int:
+        """Attempts under way."""
+        return len(self._attempts)
+
+    def start(self, key: int, call: Call) -> None:
+        attempt = Attempt((key, call.step.name), call)
+        self._attempts[attempt.slot] = attempt
+        handler = self._handler(call.handler)
+        if handler is None:
+            self._end(attempt, driver.unknown_handler(call, self._clock.now()))
+            return
+        if handler.params is not None:
+            try:
+                call.step.params = msgspec.convert(call.step.params, handler.params)
+            except Exception as error:  # noqa: BLE001 - a params class may raise anything
+                self._end(attempt, driver.bad_params(call, error, self._clock.now()))
+                return
+        if handler.mode == "direct":
+            self._end(attempt, self._direct(handler, call))
+        elif handler.mode == "task":
+            self._set_deadline(attempt)
+            attempt.task = self._loop.create_task(self._in_task(handler, attempt), name=f"syncara {call.step.name}")
+        else:
+            attempt.job = self._threads.run(
+                lambda: handler.fn(call.step, call.execution),
+                lambda: self._set_deadline(attempt),
+                lambda value, error: self._end(attempt, self._outcome(call, value, error)),
+            )
+
+    def stop(self, slot: Slot) -> None:
+        """Cancel an attempt and report nothing."""
+        attempt = self._attempts.pop(slot, None)
+        if attempt is not None:
+            self._silence(attempt)
+
+    def drop(self) -> list[asyncio.Task[None]]:
+        """Interrupt every attempt; returns the tasks that are still cleaning up."""
+        attempts = list(self._attempts.values())
+        self._attempts.clear()
+        for attempt in attempts:
+            self._silence(attempt)
+        self._threads.close()
+        self._deadlines.close()
+        return [attempt.task for attempt in attempts if attempt.task is not None and not attempt.task.done()]
+
+    def _silence(self, attempt: Attempt) -> None:
+        attempt.mute = True
+        self._deadlines.discard(attempt.slot)
+        if attempt.task is not None:
+            attempt.task.cancel()
+        if attempt.job is not None:
+            self._threads.abandon(attempt.job)
+
+    def _direct(self, handler: Handler, call: Call) -> Outcome:
+        try:
+            value = handler.fn(call.step, call.execution)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is this step's failure
+            return driver.failure(call, error, self._clock.now())
+        return driver.success(call, value, self._clock.now())
+
+    async def _in_task(self, handler: Handler, attempt: Attempt) -> None:
+        value, error = None, None
+        try:
+            value = await handler.fn(attempt.call.step, attempt.call.execution)
+        except BaseException as raised:  # noqa: BLE001 - SystemExit in a handler must not end the bot
+            error = raised
+        if isinstance(error, asyncio.CancelledError) and attempt.verdict is None and self._closing():
+            return  # interrupted with its loop; the next start makes the attempt again
+        self._end(attempt, self._outcome(attempt.call, value, error))
+
+    def _outcome(self, call: Call, value: Any, error: BaseException | None) -> Outcome:
+        now = self._clock.now()
+        return driver.success(call, value, now) if error is None else driver.failure(call, error, now)
+
+    def _end(self, attempt: Attempt, outcome: Outcome) -> None:
+        if attempt.mute:
+            return
+        attempt.mute = True
+        self._deadlines.discard(attempt.slot)
+        self._attempts.pop(attempt.slot, None)
+        self._report(attempt.slot[0], attempt.verdict or outcome)
+
+    def _set_deadline(self, attempt: Attempt) -> None:
+        self._deadlines.set(attempt.slot, self._loop.time() + attempt.call.timeout)
+
+    def _overdue(self, slot: Slot) -> None:
+        attempt = self._attempts.get(slot)
+        if attempt is None:
+            return
+        attempt.verdict = driver.timeout(attempt.call, self._clock.now())
+        if attempt.job is not None:
+            self._threads.abandon(attempt.job)
+            self._end(attempt, attempt.verdict)
+        elif attempt.task is not None:
+            # The task gets a moment to clean up, so that a retry does not overlap with it.
+            attempt.task.cancel()
+            self._loop.call_later(GRACE_S, self._end, attempt, attempt.verdict)

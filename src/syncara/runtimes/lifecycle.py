@@ -1,0 +1,74 @@
+"""Ties a runtime to the event loop that it runs on: start, stop, a loop that closes, SIGTERM.
+
+All of them interrupt: what runs goes on at the next start. Nothing here cancels an execution.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import threading
+
+from syncara.core.errors import InvalidStateError
+from syncara.runtimes.local import LocalRuntime
+
+
+class Lifecycle:
+    def __init__(self, runtime: LocalRuntime) -> None:
+        self._runtime = runtime
+        self._keeper: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Start on the running loop, unless it runs there. Raises InvalidStateError beside another open loop."""
+        loop = asyncio.get_running_loop()
+        owner = self._runtime.loop
+        if owner is not None and owner.is_closed():
+            self._runtime.abandon()
+        elif owner is loop:
+            return
+        elif owner is not None:
+            raise InvalidStateError(
+                "other_loop",
+                "the engine runs on another event loop, which is still open",
+                fix="call it from that loop, stop it there first, or make a MultiStepProcessor with its own database",
+            )
+        self._runtime.start(loop, self._closing)
+        self._keeper = loop.create_task(self._keep(), name="syncara keeper")
+        self._trap_sigterm(loop)
+
+    async def stop(self) -> None:
+        await self._runtime.stop()
+        keeper, self._keeper = self._keeper, None
+        if keeper is not None and not keeper.done():
+            keeper.cancel()
+
+    def _closing(self) -> bool:
+        """Whether the loop is ending: asyncio.run cancels every task at its end, the keeper too."""
+        return self._keeper is None or self._keeper.done() or self._keeper.cancelling() > 0
+
+    async def _keep(self) -> None:
+        """Lives as long as the loop; interrupts the runtime when the loop ends."""
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            await self._runtime.stop()
+
+    def _trap_sigterm(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Stop in good order on SIGTERM, where nobody else has a say in it; the process still ends by the signal."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+                loop.add_signal_handler(signal.SIGTERM, self._terminate, loop)
+
+    def _terminate(self, loop: asyncio.AbstractEventLoop) -> None:
+        async def end() -> None:
+            try:
+                await self.stop()
+            finally:
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        self._ending = loop.create_task(end(), name="syncara end")

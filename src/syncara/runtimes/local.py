@@ -1,0 +1,438 @@
+"""The runtime of one process: asyncio, one journal, group commit.
+
+Facts go into boards at once; what they decided is written once per turn of the loop, all executions together, and acted
+on when it is durable. While one commit is under way, the next one gathers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Sequence
+
+from syncara.abc import Clock, Handler, Store, Summary
+from syncara.core import events as e
+from syncara.core import journal
+from syncara.core.board import Board
+from syncara.core.errors import InvalidStateError, NotFoundError, StorageError
+from syncara.core.graph import Plan
+from syncara.core.machine import fold, next_wake
+from syncara.core.model import ExecutionStatus
+from syncara.core.progress import percent
+from syncara.runtimes.driver import Action, Block, Call, Stop, drive
+from syncara.runtimes.hands import Hands, Outcome
+from syncara.runtimes.recovery import Recovery
+from syncara.runtimes.resident import Resident
+from syncara.runtimes.timers import Timers
+
+logger = logging.getLogger("syncara")
+
+EVICT_S = 10.0
+"""An execution whose next wake is further off than this is kept as a timer alone."""
+RETRY_FIRST_S, RETRY_MAX_S = 0.1, 5.0
+"""How soon, and how seldom at the most, a commit that failed is tried again."""
+STOP_GRACE_S = 5.0
+"""How long `stop` waits for interrupted handlers to clean up."""
+
+Plans = Callable[[str, int], Plan]
+
+
+class LocalRuntime:
+    """Gives the core a clock, a journal and hands. Its methods are called on its event loop only."""
+
+    def __init__(self, store: Store, handler: Callable[[str], Handler | None], plans: Plans, clock: Clock) -> None:
+        self.store = store
+        self.clock = clock
+        self._handler = handler
+        self._plans = plans
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self._residents: dict[int, Resident] = {}
+        self._keys: dict[str, int] = {}
+        """Keys of resident executions by id."""
+        self._unwritten: dict[int, Resident] = {}
+        self._stalled: dict[int, Resident] = {}
+        """Executions whose last commit failed; their facts wait until the disk takes writes again."""
+        self._retry_s = RETRY_FIRST_S
+        self._writing = False
+        self._flush_due = False
+        self._stopping = False
+        self._waiters: dict[str, list[asyncio.Future[Board | None]]] = {}
+        self._listeners: dict[str, set[asyncio.Event]] = {}
+
+    # Life.
+
+    @property
+    def running(self) -> bool:
+        return self.loop is not None and not self._stopping
+
+    def start(self, loop: asyncio.AbstractEventLoop, closing: Callable[[], bool]) -> None:
+        """Become the runner and take up every open execution by the normal path. Raises DatabaseBusy."""
+        info = self.store.acquire()
+        self.loop = loop
+        self._thread = threading.get_ident()
+        self._next_key = info.next_key
+        self._stopping = self._writing = self._flush_due = False
+        self._hands = Hands(loop, self.clock, self._handler, self._report, closing)
+        self._wakes: Timers[int] = Timers(loop, self.clock.now, self._wake)
+        self._recovery = Recovery(self, loop, clean=info.clean)
+        for summary in self.store.open_summaries():
+            if not summary.parked:
+                self._recovery.add(summary.key)
+            elif summary.wake_at is not None:
+                self._wakes.set(summary.key, summary.wake_at)
+        self._recovery.begin()
+
+    async def stop(self) -> None:
+        """Interrupt what runs, write what is known, and stop being the runner. The runs go on at the next start."""
+        if not self.running:
+            return
+        self._stopping = True
+        tasks = self._hands.drop()
+        if tasks:
+            await asyncio.wait(tasks, timeout=STOP_GRACE_S)
+        while self._writing or self._unwritten:
+            await self._written()
+        self._end(clean=True)
+
+    def abandon(self) -> None:
+        """Let go after the event loop was closed under us; what was not written is made again at the next start."""
+        self._stopping = True
+        self._end(clean=True)
+
+    def _end(self, *, clean: bool) -> None:
+        self._recovery.close()
+        self._wakes.close()
+        self.store.release(clean=clean)
+        closed = self.loop is not None and self.loop.is_closed()
+        for waiter in [w for waiters in self._waiters.values() for w in waiters]:
+            if not closed and not waiter.done():
+                waiter.set_result(None)
+        for resident in self._residents.values():
+            if not closed:
+                resident.refuse(_stopped())
+        self._residents.clear()
+        self._keys.clear()
+        self._unwritten.clear()
+        self._stalled.clear()
+        self._waiters.clear()
+        for listeners in self._listeners.values():
+            for listener in listeners:
+                listener.set()
+        self.loop = None
+
+    async def _written(self) -> None:
+        """Until the commit under way, or the next one, is over."""
+        done = asyncio.get_running_loop().create_future()
+        self._on_written = done
+        self._flush()
+        if self._writing:
+            await done
+
+    # What callers ask for.
+
+    async def begin(self, started: e.Started, plan: Plan, idempotency_key: str | None = None) -> None:
+        """Start an execution; returns when it is durable."""
+        key = self._next_key
+        self._next_key += 1
+        resident = Resident(key, Board(plan), idempotency_key)
+        self._adopt(resident, started.execution_id)
+        await self._ask(resident, started)
+
+    async def tell(self, execution_id: str, fact: e.Fact) -> bool:
+        """Feed a fact from a caller; True when it changed something, once that is durable. Raises NotFoundError."""
+        resident = self._find(execution_id)
+        return resident is not None and await self._ask(resident, fact)
+
+    async def wait(self, execution_id: str) -> Board | None:
+        """The board of an execution that has ended meanwhile; None when the runtime stops before."""
+        waiter: asyncio.Future[Board | None] = asyncio.get_running_loop().create_future()
+        self._waiters.setdefault(execution_id, []).append(waiter)
+        try:
+            return await waiter
+        finally:
+            waiters = self._waiters.get(execution_id, [])
+            if waiter in waiters:
+                waiters.remove(waiter)
+                if not waiters:
+                    del self._waiters[execution_id]
+
+    def listen(self, execution_id: str) -> asyncio.Event:
+        """An event that is set at each commit of an execution."""
+        listener = asyncio.Event()
+        self._listeners.setdefault(execution_id, set()).add(listener)
+        return listener
+
+    def unlisten(self, execution_id: str, listener: asyncio.Event) -> None:
+        listeners = self._listeners.get(execution_id, set())
+        listeners.discard(listener)
+        if not listeners:
+            self._listeners.pop(execution_id, None)
+
+    def knows(self, handler: str) -> bool:
+        return self._handler(handler) is not None
+
+    def handler_registered(self, name: str) -> None:
+        """Let the steps go on that were blocked because this handler was missing."""
+        self._recovery.handler_registered(name)
+
+    async def _ask(self, resident: Resident, fact: e.Fact) -> bool:
+        if resident.key in self._stalled:
+            raise StorageError(
+                "storage_stalled",
+                "the database does not take writes now; this execution goes on when it does",
+                where=resident.board.execution_id,
+                fix="free disk space, then ask again",
+            )
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        changed = self.feed(resident, fact, asked=done)
+        if changed or resident.follow(done):
+            await done  # nobody is told of a state that is not on disk yet
+        else:
+            self.settle_down(resident)
+        return changed
+
+    def _find(self, execution_id: str) -> Resident | None:
+        """The execution, loaded when it is parked; None when it is at a final status."""
+        key = self._keys.get(execution_id)
+        if key is not None:
+            return self.load(key)
+        summary = self.store.summary(execution_id)
+        if summary is None:
+            raise NotFoundError("not_found", f"there is no execution '{execution_id}'", where="execution_id")
+        return None if ExecutionStatus(summary.status).final else self.load(summary.key)
+
+    # Residents.
+
+    def load(self, key: int) -> Resident:
+        """The resident of an execution, folded from its journal when it is not in memory. Raises DamagedError."""
+        resident = self._residents.get(key)
+        if resident is None:
+            resident = Resident(key, None)
+            self._fold(resident)
+            self._adopt(resident, resident.board.execution_id)
+            self._recovery.look_at(resident)
+        return resident
+
+    def _fold(self, resident: Resident) -> None:
+        rows = self.store.rows(resident.key)
+        events = journal.decode(rows)
+        started = events[0]
+        if not isinstance(started, e.Started):
+            raise InvalidStateError("no_start", "the journal does not begin with Started", where=str(resident.key))
+        resident.board = fold(Board(self._plans(started.workflow_id, started.steps)), events)
+        resident.seq = len(events)
+        resident.checksum = rows[-1].checksum
+
+    def _adopt(self, resident: Resident, execution_id: str) -> None:
+        self._residents[resident.key] = resident
+        self._keys[execution_id] = resident.key
+
+    def _forget(self, resident: Resident) -> None:
+        self._residents.pop(resident.key, None)
+        self._keys.pop(resident.board.execution_id, None)
+
+    def settle_down(self, resident: Resident) -> None:
+        """After a commit: set the next wake, and keep no more in memory than that when it is far off."""
+        board = resident.board
+        wake = next_wake(board)
+        if wake is None:
+            self._wakes.discard(resident.key)
+        else:
+            self._wakes.set(resident.key, wake)
+        far = wake is None or wake - self.clock.now() > EVICT_S
+        if far and board.parked and not resident.busy and resident.key not in self._stalled:
+            self._forget(resident)
+
+    # Facts in.
+
+    def feed(self, resident: Resident, fact: e.Fact, asked: asyncio.Future[None] | None = None) -> bool:
+        """Take a fact into a board and have what follows written. False when it changes nothing."""
+        try:
+            events, actions = drive(resident.board, fact)
+        except Exception:
+            # The board may be half changed: forget it. The journal is whole, and is read again when it is needed.
+            self._unwritten.pop(resident.key, None)
+            self._forget(resident)
+            raise
+        if not events:
+            return False
+        resident.take(fact, events, actions, asked)
+        self._unwritten[resident.key] = resident
+        if not self._flush_due and not self._writing and self.loop is not None:
+            self._flush_due = True
+            self.loop.call_soon(self._flush)
+        return True
+
+    def post(self, key: int, fact: e.Fact) -> bool:
+        """Take in a fact that nobody waits for; it is kept when the disk takes no writes. False: it changed nothing."""
+        if self._stopping:
+            return False
+        if key in self._stalled:
+            self._stalled[key].kept.append(fact)
+            return True
+        try:
+            resident = self.load(key)
+            if self.feed(resident, fact):
+                return True
+            self.settle_down(resident)
+        except Exception:  # one damaged execution must not hold up the others
+            logger.exception("execution number %d is set aside", key)
+        return False
+
+    def _report(self, key: int, outcome: Outcome) -> None:
+        self.post(key, outcome)
+        self._recovery.attempt_ended(key, outcome.step)
+
+    def _wake(self, key: int) -> None:
+        self.post(key, e.Ticked(self.clock.now()))
+
+    # The journal.
+
+    def _flush(self) -> None:
+        self._flush_due = False
+        if self._writing or not self._unwritten:
+            return
+        batch = list(self._unwritten.values())
+        self._unwritten.clear()
+        self._writing = True
+        entries = []
+        for resident in list(batch):
+            try:
+                entries.append(resident.entry(self._summary(resident)))
+            except Exception as error:  # a fault of the checks before: this execution is set aside, the others go on
+                logger.exception("execution number %d cannot be written and is set aside", resident.key)
+                batch.remove(resident)
+                resident.refuse(error)
+                self._forget(resident)
+        alone = len(batch) == 1 and self._hands.busy == 0
+        self.store.append(entries, lambda error: self._done(batch, error), inline=alone)
+
+    def _summary(self, resident: Resident) -> Summary | None:
+        """The execution's row, when it has changed since it was last written."""
+        board = resident.board
+        parked = board.parked
+        wake = next_wake(board) if parked else None
+        state = (board.status, parked, wake)
+        if state == resident.listed:
+            return None
+        resident.listed = state
+        return Summary(
+            key=resident.key,
+            id=board.execution_id,
+            workflow_id=board.plan.workflow.id,
+            workflow_name=board.plan.workflow.name,
+            status=str(board.status),
+            user_id=board.user_id,
+            chat_id=board.chat_id,
+            message_id=board.message_id,
+            idempotency_key=resident.idempotency_key,
+            created_at=board.created_at,
+            finished_at=board.finished_at,
+            wake_at=wake,
+            parked=parked,
+            progress=percent(board),
+            error=board.error,
+        )
+
+    def _done(self, batch: list[Resident], error: BaseException | None) -> None:
+        if threading.get_ident() == self._thread:
+            self._committed(batch, error)
+            return
+        loop = self.loop
+        if loop is not None:
+            try:
+                loop.call_soon_threadsafe(self._committed, batch, error)
+            except RuntimeError:
+                return  # the loop is closed; the next start finds what was written
+
+    def _committed(self, batch: list[Resident], error: BaseException | None) -> None:
+        self._writing = False
+        if error is not None:
+            self._commit_failed(batch, error)
+        else:
+            if self._retry_s > RETRY_FIRST_S and not self._stalled:
+                self._retry_s = RETRY_FIRST_S
+                logger.info("the database takes writes again")
+            for resident in batch:
+                self._acknowledge(resident)
+        if self._on_written is not None and not self._on_written.done():
+            self._on_written.set_result(None)
+        if self._unwritten and not self._flush_due and self.loop is not None:
+            self._flush()
+
+    _on_written: asyncio.Future[None] | None = None
+
+    def _acknowledge(self, resident: Resident) -> None:
+        actions = resident.written()
+        if not self._stopping:
+            for action in actions:
+                self._act(resident, action)
+        listeners = self._listeners.get(resident.board.execution_id)
+        if listeners:
+            for listener in listeners:
+                listener.set()
+        if resident.key in self._unwritten:
+            return
+        if resident.board.status.final:
+            self._wakes.discard(resident.key)
+            self._forget(resident)
+            for waiter in self._waiters.pop(resident.board.execution_id, ()):
+                if not waiter.done():
+                    waiter.set_result(resident.board)
+        else:
+            self.settle_down(resident)
+
+    def _act(self, resident: Resident, action: Action) -> None:
+        if isinstance(action, Call):
+            self._hands.start(resident.key, action)
+        elif isinstance(action, Stop):
+            self._hands.stop((resident.key, action.step))
+            self._recovery.attempt_ended(resident.key, action.step)
+        elif isinstance(action, Block):
+            self._recovery.blocked(resident, action)
+
+    # A disk that does not take writes.
+
+    def _commit_failed(self, batch: Sequence[Resident], error: BaseException) -> None:
+        """Memory ran ahead of the disk: forget what was decided, keep what happened, and tell who asked."""
+        for resident in batch:
+            self._unwritten.pop(resident.key, None)
+            resident.refuse(error)
+            if resident.seq == 0:
+                self._forget(resident)
+            elif not self._stopping:
+                self._stalled[resident.key] = resident
+        if getattr(error, "code", "") == "not_runner":
+            logger.critical("another process runs this database now; this one stops: %s", error)
+            self._stopping = True
+            self._hands.drop()
+            return
+        if self._stalled and self.loop is not None and not self._stopping:
+            if self._retry_s == RETRY_FIRST_S:
+                logger.error("the database does not take writes; nothing new starts until it does: %s", error)
+            self.loop.call_later(self._retry_s, self._revive)
+            self._retry_s = min(self._retry_s * 2, RETRY_MAX_S)
+
+    def _revive(self) -> None:
+        """Fold the stalled executions from the journal and feed them their facts again."""
+        if self._stopping:
+            return
+        stalled, self._stalled = self._stalled, {}
+        for resident in stalled.values():
+            facts, resident.kept = resident.kept, []
+            try:
+                self._fold(resident)
+            except StorageError as error:
+                resident.kept = facts
+                self._commit_failed([resident], error)
+                continue
+            resident.listed = None
+            for fact in facts:
+                self.feed(resident, fact)
+            if not self.feed(resident, e.Ticked(self.clock.now())) and resident.key not in self._unwritten:
+                self.settle_down(resident)
+
+
+def _stopped() -> Exception:
+    return InvalidStateError("stopped", "the engine stopped before this was written; nothing of it happened")

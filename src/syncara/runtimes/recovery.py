@@ -1,0 +1,104 @@
+"""Takes up open executions at start, and lets blocked steps go on when what they lack is there.
+
+Recovery has no rules of its own: an execution is folded from its journal and fed RunnerLost; the machine does the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import TYPE_CHECKING
+
+from syncara.core import events as e
+from syncara.core.model import StepStatus
+from syncara.runtimes.driver import Block
+
+if TYPE_CHECKING:
+    from syncara.runtimes.local import LocalRuntime
+    from syncara.runtimes.resident import Resident
+
+logger = logging.getLogger("syncara")
+
+SLICE = 50
+"""Executions taken up in one turn of the loop."""
+
+
+class Recovery:
+    def __init__(self, runtime: LocalRuntime, loop: asyncio.AbstractEventLoop, *, clean: bool) -> None:
+        self._runtime = runtime
+        self._loop = loop
+        self._clean = clean
+        self._open: dict[int, None] = {}
+        """Executions with attempts that the runner before this one did not finish."""
+        self._missing: dict[str, set[tuple[int, str]]] = {}
+        """Steps that are blocked, by the handler that they lack."""
+        self._suspects: deque[tuple[int, str]] = deque()
+        self._turn: tuple[int, str] | None = None
+        """The suspect that runs now; the others wait."""
+        self._closed = False
+
+    def add(self, key: int) -> None:
+        self._open[key] = None
+
+    def begin(self) -> None:
+        if self._open:
+            self._loop.call_soon(self._slice)
+
+    def close(self) -> None:
+        self._closed = True
+
+    def _slice(self) -> None:
+        if self._closed:
+            return
+        for key in list(self._open)[:SLICE]:
+            self._runtime.post(key, e.Ticked(self._runtime.clock.now()))
+            self._open.pop(key, None)
+        self.begin()
+
+    def look_at(self, resident: Resident) -> None:
+        """Tell an execution that was just loaded what it missed."""
+        board = resident.board
+        waiting = [
+            Block(step.name, node.signal, step.handler)
+            for step, node in zip(board.plan.steps, board.nodes, strict=True)
+            if board.waiting and node is not None and node.status is StepStatus.BLOCKED
+        ]
+        if resident.key in self._open:
+            del self._open[resident.key]
+            self._runtime.feed(resident, e.RunnerLost(self._runtime.clock.now(), clean=self._clean))
+        for block in waiting:
+            self.blocked(resident, block)
+
+    # Blocked steps.
+
+    def blocked(self, resident: Resident, block: Block) -> None:
+        slot = (resident.key, block.step)
+        if block.signal == "turn":
+            if slot != self._turn and slot not in self._suspects:
+                self._suspects.append(slot)
+            self._next_turn()
+            return
+        self._missing.setdefault(block.handler, set()).add(slot)
+        if self._runtime.knows(block.handler):
+            self.handler_registered(block.handler)
+        else:
+            logger.warning("step '%s' waits: no handler '%s' is registered", block.step, block.handler)
+
+    def handler_registered(self, name: str) -> None:
+        for key, step in self._missing.pop(name, ()):
+            self._signal(key, step, "handler")
+
+    def attempt_ended(self, key: int, step: str) -> None:
+        if self._turn == (key, step):
+            self._turn = None
+            self._next_turn()
+
+    def _next_turn(self) -> None:
+        while self._turn is None and self._suspects:
+            self._turn = self._suspects.popleft()
+            if not self._signal(*self._turn, "turn"):
+                self._turn = None
+
+    def _signal(self, key: int, step: str, signal: str) -> bool:
+        return self._runtime.post(key, e.Signalled(self._runtime.clock.now(), step, signal))

@@ -1,0 +1,57 @@
+"""The settings, and the only reader of the environment.
+
+SYNCARA_DATABASE    the SQLite file; default `syncara.db` in the working directory
+SYNCARA_DURABILITY  `full` (default: survives power loss) or `fast` (survives kill -9)
+SYNCARA_RETENTION   seconds that finished executions are kept; default: until `cleanup`
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
+
+import msgspec
+
+from syncara.core.errors import Problem, ValidationError
+
+Durability = Literal["full", "fast"]
+
+
+class Settings(msgspec.Struct, frozen=True):
+    database: str = "syncara.db"
+    durability: Durability = "full"
+    retention: float | None = None
+    """Seconds that finished executions are kept; None keeps them until `cleanup`."""
+
+
+def load(given: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Settings:
+    """Settings from `given` (None means: not given), then the environment, then the defaults.
+
+    Raises ValidationError naming the setting.
+    """
+    read: dict[str, Any] = {
+        "database": environment.get("SYNCARA_DATABASE"),
+        "durability": environment.get("SYNCARA_DURABILITY"),
+        "retention": environment.get("SYNCARA_RETENTION"),
+    }
+    read.update({name: value for name, value in given.items() if value is not None})
+    values = {name: value for name, value in read.items() if value is not None}
+    found = []
+    try:
+        values["database"] = os.fsdecode(values.get("database", Settings.database))
+    except TypeError:
+        message = f"the database is the path of a file, not {values['database']!r}"
+        found.append(Problem("wrong_type", "SYNCARA_DATABASE", message, "pass text or a pathlib.Path"))
+    if values.get("durability", "full") not in get_args(Durability):
+        message = f"durability is 'full' or 'fast', not {values['durability']!r}"
+        found.append(Problem("wrong_type", "SYNCARA_DURABILITY", message, "use 'full' or 'fast'"))
+    if "retention" in values:
+        try:
+            values["retention"] = float(values["retention"])
+        except (TypeError, ValueError):
+            message = f"retention is a number of seconds, not {values['retention']!r}"
+            found.append(Problem("wrong_type", "SYNCARA_RETENTION", message, "give seconds, such as 604800"))
+    if found:
+        raise ValidationError(found)
+    return Settings(**values)
