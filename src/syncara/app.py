@@ -345,7 +345,6 @@ class MultiStepProcessor:
         """End the run now; running handlers are cancelled. True when this call changed it."""
         arguments.text("reason", reason)
         return await (await self._started()).tell(execution_id, lambda at: e.Cancelled(at, reason))
-        )
 
     async def resolve_step(self, execution_id: str, step: str, answer: str) -> bool:
         """Answer a step that waits because of `on_crash="ask"`: `retry` or `fail`. True when this call changed it."""

@@ -235,6 +235,7 @@ class Board:
         self.status = ExecutionStatus.RUNNING
         self.started_at = at
         self.deadline = at + self.plan.workflow.global_timeout
+        self.held_since = None
         for i, dependencies in enumerate(self.plan.dependencies[: self.plan.top]):
             node = self.nodes[i]
             if not dependencies and self.plan.conditions[i] is None and node is not None:

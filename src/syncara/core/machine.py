@@ -118,6 +118,8 @@ def _accepted(board: Board, fact: e.Fact) -> bool:
         return node.status is RUNNING and node.attempts == fact.attempt
     if isinstance(fact, e.Signalled):
         node = board.node(fact.step)
+        if fact.signal == "turn" and (board.paused or board.slots_free <= 0):
+            return False  # a turn that cannot be used at once would still be out when the process dies
         return (node.status is WAITING or node.status is BLOCKED) and node.signal == fact.signal
     if isinstance(fact, e.Paused):
         return not board.paused

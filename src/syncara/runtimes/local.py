@@ -374,7 +374,9 @@ class LocalRuntime:
                 listener.set()
         if resident.key in self._unwritten:
             return
-        if resident.board.status.final:
+        final = resident.board.status.final
+        self._recovery.committed(resident.key, final=final)
+        if final:
             self._wakes.discard(resident.key)
             self._forget(resident)
             for waiter in self._waiters.pop(resident.board.execution_id, ()):

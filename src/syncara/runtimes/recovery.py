@@ -34,6 +34,8 @@ class Recovery:
         self._missing: dict[str, set[tuple[int, str]]] = {}
         """Steps that are blocked, by the handler that they lack."""
         self._suspects: deque[tuple[int, str]] = deque()
+        self._deferred: dict[int, list[tuple[int, str]]] = {}
+        """Suspects that could not use their turn (their run is paused, or has no free slot), by execution."""
         self._turn: tuple[int, str] | None = None
         """The suspect that runs now; the others wait."""
         self._closed = False
@@ -94,10 +96,18 @@ class Recovery:
             self._turn = None
             self._next_turn()
 
+    def committed(self, key: int, *, final: bool) -> None:
+        """An execution has changed: a suspect of it may be able to use a turn now."""
+        deferred = self._deferred.pop(key, ())
+        if deferred and not final:
+            self._suspects.extend(deferred)
+            self._next_turn()
+
     def _next_turn(self) -> None:
         while self._turn is None and self._suspects:
             self._turn = self._suspects.popleft()
             if not self._signal(*self._turn, "turn"):
+                self._deferred.setdefault(self._turn[0], []).append(self._turn)
                 self._turn = None
 
     def _signal(self, key: int, step: str, signal: str) -> bool:
