@@ -16,10 +16,11 @@ import msgspec
 from syncara.core.errors import Problem, ValidationError
 
 Durability = Literal["full", "fast"]
+DATABASE = "syncara.db"
 
 
 class Settings(msgspec.Struct, frozen=True):
-    database: str = "syncara.db"
+    database: str = DATABASE
     durability: Durability = "full"
     retention: float | None = None
     """Seconds that finished executions are kept; None keeps them until `cleanup`."""
@@ -39,7 +40,7 @@ def load(given: Mapping[str, Any], environment: Mapping[str, str] = os.environ) 
     values = {name: value for name, value in read.items() if value is not None}
     found = []
     try:
-        values["database"] = os.fsdecode(values.get("database", Settings.database))
+        values["database"] = os.fsdecode(values.get("database", DATABASE))
     except TypeError:
         message = f"the database is the path of a file, not {values['database']!r}"
         found.append(Problem("wrong_type", "SYNCARA_DATABASE", message, "pass text or a pathlib.Path"))

@@ -325,7 +325,7 @@ def _step_problems(
         return found
     template = compile_params(step.params, names) if step.handler != CONDITION_CHECK else None
     if template is not None:
-        found += [msgspec.structs.replace(p, where=f"{where}, field 'params'") for p in template.problems]
+        found += [msgspec.structs.replace(p, where=f"{where}, field '{p.where}'") for p in template.problems]
     check = _check_delay if step.handler == DELAY else handlers.get(step.handler)
     if check is not None:
         for problem in check(step.params):

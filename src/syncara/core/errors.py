@@ -34,12 +34,10 @@ class Problem(msgspec.Struct, frozen=True):
     """A corrected version, ready to paste."""
 
     def __str__(self) -> str:
-        parts = [f"{self.code}: {self.where}: {self.message}" if self.where else f"{self.code}: {self.message}"]
+        text = f"{self.code}: {self.where}: {self.message}" if self.where else f"{self.code}: {self.message}"
         if self.fix:
-            parts.append(self.fix)
-        if self.example:
-            parts.append(f"Example: {self.example}")
-        return " ".join(parts)
+            text += f" ({self.fix})"
+        return f"{text} Example: {self.example}" if self.example else text
 
 
 class SyncaraError(Exception):
