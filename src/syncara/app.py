@@ -17,6 +17,9 @@ from syncara.core.model import Workflow
 from syncara.core.views import Execution, LogLine, log
 from syncara.handlers.registry import Handlers
 from syncara.processor import Processor
+from syncara.templates.builtin import BUILTIN
+from syncara.templates.generated import batch, quick
+from syncara.templates.registry import Templates
 
 F = TypeVar("F", bound=HandlerFunction)
 
@@ -100,6 +103,7 @@ class MultiStepProcessor:
             "clock": clock,
         }
         self._handlers = Handlers()
+        self._templates = Templates(BUILTIN)
         self._shortcodes: dict[str, ShortcodeFunction] = {}
         self._opening = threading.Lock()
         self._opened: _Engine | None = None
@@ -258,6 +262,24 @@ class MultiStepProcessor:
         """Make a whole definition in one transaction: the fields of `create_workflow`, and `steps`. Returns its id."""
         return self._processor.define(definition)
 
+    def create_from_template(self, template: str, params: Mapping[str, Any] | None = None) -> str:
+        """Make a definition from a template such as `message_sequence`; returns its id.
+
+        Raises NotFoundError for an unknown template, ValidationError for its params.
+        """
+        return self.define(self._templates.build(template, params or {}))
+
+    def create_quick(self, name: str, steps: Iterable[Mapping[str, Any]], *, sequential: bool = False) -> str:
+        """Make a definition from a list of steps; with `sequential`, each waits for the one before. Returns its id."""
+        return self.define(quick(name, arguments.objects("steps", steps), sequential=sequential))
+
+    def create_batch(self, handler: str, items: Iterable[Any], batch_size: int = 5, *, name: str = "") -> str:
+        """Make a definition with one step for each item, at most `batch_size` at the same time; returns its id.
+
+        A failing item leaves the others alone. See templates/generated.py for how items become params.
+        """
+        return self.define(batch(handler, list(items), batch_size, name))
+
     def validate(self, workflow_id: str) -> list[Problem]:
         """Everything that keeps the definition from running; empty when it can."""
         return self._processor.validate(workflow_id)
@@ -375,6 +397,15 @@ class MultiStepProcessor:
         if self._opened is not None and loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self._opened.runtime.handler_registered, name)
         return fn
+
+    def register_template(
+        self, name: str, build: Callable[[Any], dict[str, Any]], *, params: type | None = None
+    ) -> None:
+        """Let `create_from_template` use `build(params)`, which returns what `define` takes.
+
+        params: a msgspec Struct class that they are converted to; without it `build` gets a dict.
+        """
+        self._templates.register(name, build, params)
 
     def register_shortcode(self, name: str, fn: ShortcodeFunction) -> None:
         """Let `execute_shortcode` steps run `await fn(params, execution)` under a name such as `GROUP:PIN_MESSAGE`."""

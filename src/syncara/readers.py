@@ -13,7 +13,6 @@ from typing import TypeVar
 
 from syncara import arguments
 from syncara.abc import Store
-from syncara.core import events as e
 from syncara.core import journal
 from syncara.core.board import Board
 from syncara.core.errors import NotFoundError, nearest
@@ -51,7 +50,8 @@ class Readers:
             self._kept.move_to_end(execution_id)
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
-            assert kept.board is not None
+            if kept.board is None:
+                raise journal.damaged("the journal is empty")
             return look(kept.board)
 
     def key(self, execution_id: str) -> int:
@@ -65,11 +65,11 @@ class Readers:
         if not rows:
             return
         events = journal.decode(rows, kept.seq, kept.checksum)
-        if kept.board is None:
-            started = events[0]
-            assert isinstance(started, e.Started)
-            kept.board = Board(self._plans(started.workflow_id, started.steps))
-        fold(kept.board, events)
+        board = kept.board
+        if board is None:
+            started = journal.first(events)
+            board = Board(self._plans(started.workflow_id, started.steps))
+        kept.board = fold(board, events)
         kept.seq += len(events)
         kept.checksum = rows[-1].checksum
 

@@ -396,19 +396,18 @@ class Board:
         node.code, node.error = event.code, event.error
         self.errors_seen = True
         self._settle(i, FAILED)
-        errors = [*self.context.get("errors", ()), {"step": event.step, "code": event.code, "error": event.error}]
-        self._set_context(
-            {
-                "error_occurred": True,
-                "failed_step": event.step,
-                "last_error": event.error,
-                "errors": errors[-ERRORS_KEPT_MAX:],
-            }
-        )
+        self._note_error(event.step, event.code, event.error)
         if self.error is None:
             self.code, self.error = event.code, f"step '{event.step}' failed: {event.error}"
         if self.plan.steps[i].on_error == "fail" and self.plan.parents[i] < 0 and not self.failing:
             self._fail()
+
+    def _note_error(self, step: str | None, code: str, error: str) -> None:
+        """Tell the context, for conditions and for recovery; `step` is None when the run itself failed."""
+        before = self.context.get("errors")
+        errors = [*(before if isinstance(before, list) else ()), {"step": step, "code": code, "error": error}]
+        kept = errors[-ERRORS_KEPT_MAX:]
+        self._set_context({"error_occurred": True, "failed_step": step, "last_error": error, "errors": kept})
 
     def _fail(self) -> None:
         """From here on only recovery steps start; the machine ends the rest."""
@@ -442,7 +441,8 @@ class Board:
         self.timed_out = True
         if not self.failing:
             self.code = event.code
-            self.error = f"the run took longer than its global_timeout of {self.plan.workflow.global_timeout:g} s"
+            self.error = event.error
+            self._note_error(None, event.code, self.error)
         self._fail()
 
     def _finished(self, event: e.Finished) -> None:

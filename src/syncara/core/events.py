@@ -180,6 +180,7 @@ class StepCancelled(Event, frozen=True, omit_defaults=True):
 class TimedOut(Event, frozen=True, omit_defaults=True):
     code: str
     """`global_timeout` or `recovery_timeout`."""
+    error: str
 
 
 class Finished(Event, frozen=True, omit_defaults=True):

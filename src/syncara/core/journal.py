@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from syncara.core.errors import DamagedError
-from syncara.core.events import AnyEvent
+from syncara.core.events import AnyEvent, Started
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(list[AnyEvent]).decode
@@ -35,19 +35,27 @@ def decode(rows: Iterable[tuple[int, int, bytes, int]], seq: int = 0, checksum: 
     for row_seq, count, body, stored in rows:
         checksum = chain(body, checksum)
         if row_seq != seq or stored != checksum:
-            raise _damaged(f"event {seq}: " + ("entries are missing" if row_seq != seq else "the checksum differs"))
+            raise damaged(f"event {seq}: " + ("entries are missing" if row_seq != seq else "the checksum differs"))
         try:
             decoded = _decode(body)
         except (msgspec.MsgspecError, RecursionError) as error:
-            raise _damaged(f"event {seq}: {error}") from error
+            raise damaged(f"event {seq}: {error}") from error
         if len(decoded) != count:
-            raise _damaged(f"event {seq}: {len(decoded)} events where {count} were written")
+            raise damaged(f"event {seq}: {len(decoded)} events where {count} were written")
         events += decoded
         seq += count
     return events
 
 
-def _damaged(where: str) -> DamagedError:
+def first(events: Sequence[AnyEvent]) -> Started:
+    """The event that a journal begins with. Raises DamagedError when it is another, or there is none."""
+    if not events or not isinstance(events[0], Started):
+        raise damaged("event 0: the journal does not begin with a start")
+    return events[0]
+
+
+def damaged(where: str) -> DamagedError:
+    """The error for a journal that cannot be trusted."""
     return DamagedError(
         "journal_damaged",
         "the journal of this execution does not match its checksums; it is set aside and nothing of it runs",

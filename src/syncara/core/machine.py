@@ -149,9 +149,11 @@ def _time_out(board: Board, at: float) -> e.Decision | None:
     if board.cancelled is not None or board.held_since is not None or not board.open:
         return None
     if at >= board.deadline and not board.timed_out:
-        return e.TimedOut(at, "global_timeout")
+        seconds = board.plan.workflow.global_timeout
+        return e.TimedOut(at, "global_timeout", f"the run took longer than its global_timeout of {seconds:g} s")
     if at >= board.recovery_deadline and not board.recovery_timed_out:
-        return e.TimedOut(at, "recovery_timeout")
+        seconds = board.plan.workflow.recovery_timeout
+        return e.TimedOut(at, "recovery_timeout", f"recovery took longer than its recovery_timeout of {seconds:g} s")
     return None
 
 
@@ -204,10 +206,14 @@ def _after_loss(board: Board, at: float) -> e.Decision | None:
             reason = "the process ended during an attempt; a person decides whether it runs again"
             return e.StepWaiting(at, step.name, "on_crash", reason)
         if node.crashes >= SUSPECT_CRASHES:
-            reason = f"the process died {node.crashes} times while this step was running; suspects run one at a time"
-            return e.StepBlocked(at, step.name, "turn", reason)
+            return _await_turn(board, i, node, at)
         return e.StepScheduled(at, step.name, node.attempts)
     return None
+
+
+def _await_turn(board: Board, i: int, node: Node, at: float) -> e.StepBlocked:
+    reason = f"the process died {node.crashes} times while this step was running; suspects run one at a time"
+    return e.StepBlocked(at, board.plan.steps[i].name, "turn", reason)
 
 
 def _sweep_one(board: Board, at: float) -> e.Decision | None:
@@ -295,6 +301,8 @@ def _next_start(board: Board, at: float) -> e.Decision | None:
         i = board.again.pop(0)
         node = board.nodes[i]
         if node is not None and node.owed is AGAIN:
+            if node.crashes >= SUSPECT_CRASHES and node.signal != "turn":
+                return _await_turn(board, i, node, at)
             return e.StepScheduled(at, board.plan.steps[i].name, node.attempts)
     while board.due:
         wake_at, i = heappop(board.due)

@@ -95,7 +95,7 @@ def snapshot(board: Board) -> Execution:
         context=context,
         steps=Steps([_state(board, i) for i in progress.ordered(board)]),
         error=board.error,
-        errors=copy_json(context.get("errors", [])) if board.errors_seen else [],
+        errors=_errors(context) if board.errors_seen or board.timed_out else [],
         progress=progress.percent(board),
         user_id=board.user_id,
         chat_id=board.chat_id,
@@ -105,6 +105,11 @@ def snapshot(board: Board) -> Execution:
         finished_at=board.finished_at,
         code=board.code,
     )
+
+
+def _errors(context: dict[str, Any]) -> list[dict[str, Any]]:
+    errors = context.get("errors")
+    return copy_json(errors) if isinstance(errors, list) else []
 
 
 def _state(board: Board, i: int) -> StepState:

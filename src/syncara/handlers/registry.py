@@ -69,7 +69,7 @@ class Handlers:
 
 def _is_async(fn: HandlerFunction) -> bool:
     call = getattr(fn, "__call__", None)  # noqa: B004 - an object with an async __call__ counts too
-    return inspect.iscoroutinefunction(inspect.unwrap(fn)) or inspect.iscoroutinefunction(call)
+    return any(inspect.iscoroutinefunction(f) for f in (fn, inspect.unwrap(fn), call))
 
 
 def struct_check(kind: type) -> Any:

@@ -7,7 +7,7 @@ handler with the StepInput and ExecutionInput of a Call, and turns what came of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import msgspec
@@ -20,6 +20,9 @@ from syncara.core.limits import CONTEXT_BYTES_MAX, ERROR_CHARS_MAX, RESULT_BYTES
 from syncara.core.machine import advance
 from syncara.core.model import StepResult
 from syncara.core.views import copy_json
+
+StepsView = Callable[[Iterable[tuple[str, str | None]]], dict[str, dict[str, Any]]]
+"""`{name: {"status", "data"}}` of the steps that a condition reads (`Condition.reads`)."""
 
 
 class StepInput:
@@ -37,7 +40,6 @@ class ExecutionInput:
     """What a handler sees of its execution (abc.ExecutionInput). The context is copied when it is first touched."""
 
     __slots__ = (
-        "_board",
         "_context",
         "_original",
         "attempt",
@@ -45,25 +47,30 @@ class ExecutionInput:
         "id",
         "idempotency_key",
         "message_id",
+        "steps",
         "user_id",
         "workflow_id",
     )
 
-    def __init__(self, board: Board, attempt: int, idempotency_key: str) -> None:
-        self.id = board.execution_id
-        self.workflow_id = board.plan.workflow.id
+    def __init__(
+        self,
+        id: str,
+        workflow_id: str,
+        context: dict[str, Any],
+        attempt: int,
+        idempotency_key: str,
+        chat: tuple[Any, Any, Any],
+        steps: StepsView,
+    ) -> None:
+        """`chat` is (user_id, chat_id, message_id); `context` is not changed."""
+        self.id = id
+        self.workflow_id = workflow_id
         self.attempt = attempt
         self.idempotency_key = idempotency_key
-        self.user_id = board.user_id
-        self.chat_id = board.chat_id
-        self.message_id = board.message_id
-        self._board = board
-        self._original = board.context
+        self.user_id, self.chat_id, self.message_id = chat
+        self.steps = steps
+        self._original = context
         self._context: dict[str, Any] | None = None
-
-    def steps(self, reads: Iterable[tuple[str, str | None]]) -> dict[str, dict[str, Any]]:
-        """`{name: {"status", "data"}}` of the steps that a condition reads (`Condition.reads`)."""
-        return self._board.steps_view(reads)
 
     @property
     def context(self) -> dict[str, Any]:
@@ -150,10 +157,16 @@ def call_of(board: Board, event: e.StepScheduled) -> Call:
     step, node = board.plan.steps[i], board.nodes[i]
     rendered = node.params if node is not None else None
     params = copy_json(step.params if rendered is None else rendered)
-    key = f"{board.execution_id}:{step.id}"
-    return Call(
-        StepInput(step.id, step.name, params), ExecutionInput(board, event.attempt, key), step.handler, step.timeout
+    execution = ExecutionInput(
+        board.execution_id,
+        board.plan.workflow.id,
+        board.context,
+        event.attempt,
+        f"{board.execution_id}:{step.id}",
+        (board.user_id, board.chat_id, board.message_id),
+        board.steps_view,
     )
+    return Call(StepInput(step.id, step.name, params), execution, step.handler, step.timeout)
 
 
 def block_of(board: Board, event: e.StepBlocked) -> Block:

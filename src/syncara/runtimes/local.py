@@ -217,9 +217,7 @@ class LocalRuntime:
     def _fold(self, resident: Resident) -> None:
         rows = self.store.rows(resident.key)
         events = journal.decode(rows)
-        started = events[0]
-        if not isinstance(started, e.Started):
-            raise InvalidStateError("no_start", "the journal does not begin with Started", where=str(resident.key))
+        started = journal.first(events)
         resident.board = fold(Board(self._plans(started.workflow_id, started.steps)), events)
         resident.seq = len(events)
         resident.checksum = rows[-1].checksum

@@ -1,0 +1,51 @@
+"""Definitions made from a list: a quick workflow of steps, and one handler over many items."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from syncara.core.errors import Problem, ValidationError
+from syncara.core.limits import GROUP_TASKS_MAX, PARALLEL_STEPS_MAX
+from syncara.templates.builtin import sequence
+from syncara.templates.registry import Definition
+
+BATCH_TIMEOUT_S = 86_400
+
+
+def quick(name: str, steps: Sequence[Mapping[str, Any]], *, sequential: bool = False) -> Definition:
+    """Steps as they are: those without dependencies run side by side; with `sequential`, one after another."""
+    if not sequential:
+        return {"name": name, "steps": [dict(step) for step in steps]}
+    return sequence(name, *(dict(step) for step in steps))
+
+
+def batch(handler: str, items: Sequence[Any], batch_size: int = 5, name: str = "") -> Definition:
+    """One step for each item, at most `batch_size` of them at the same time; a failing item leaves the others alone.
+
+    An item that is a dict is the step's params; any other is given as `{"item": …}`. Raises ValidationError for no
+    items, more than 10,000, or a batch_size outside 1 to 1,000.
+    """
+    where = "batch"
+    if isinstance(items, str | bytes) or not isinstance(items, Sequence) or not 0 < len(items) <= GROUP_TASKS_MAX:
+        message = f"'items' must be a list of 1 to {GROUP_TASKS_MAX} items"
+        raise ValidationError([Problem("invalid_params", where, message, "split the list")])
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or not 1 <= batch_size <= PARALLEL_STEPS_MAX:
+        message = f"'batch_size' must be a whole number from 1 to {PARALLEL_STEPS_MAX}, and is {batch_size!r}"
+        raise ValidationError([Problem("invalid_params", where, message, "give how many may run at the same time")])
+    width = len(str(len(items)))
+    steps = [
+        {
+            "name": f"Item {number:0{width}}",
+            "handler": handler,
+            "params": dict(item) if isinstance(item, Mapping) else {"item": item},
+            "on_error": "continue",
+        }
+        for number, item in enumerate(items, 1)
+    ]
+    return {
+        "name": name or f"Batch of {len(items)}: {handler}",
+        "max_parallel_steps": batch_size,
+        "global_timeout": BATCH_TIMEOUT_S,
+        "steps": steps,
+    }
