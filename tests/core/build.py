@@ -170,3 +170,8 @@ def state(board: Board) -> dict[str, Any]:
         for node in board.nodes
     ]
     return fields
+
+
+def journaled_state(board: Board) -> dict[str, Any]:
+    """`state` without the time: a tick that changed nothing moves it, and leaves no trace in the journal."""
+    return {name: value for name, value in state(board).items() if name != "now"}

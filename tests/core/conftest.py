@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.core.build import RUNS, state
+from tests.core.build import RUNS, journaled_state
 
 
 @pytest.fixture(autouse=True)
@@ -15,4 +15,4 @@ def _every_journal_replays_to_the_state_that_was_live() -> Iterator[None]:
     RUNS.clear()
     yield
     for run in RUNS:
-        assert state(run.board) == state(run.replayed())
+        assert journaled_state(run.board) == journaled_state(run.replayed())

@@ -43,7 +43,8 @@ def test_a_running_attempt_is_cancelled_when_the_global_timeout_strikes() -> Non
 
     run.tick()
 
-    assert e.TimedOut(START + 90.5, "global_timeout") == run.only(e.TimedOut)
+    error = "the run took longer than its global_timeout of 90.5 s"
+    assert e.TimedOut(START + 90.5, "global_timeout", error) == run.only(e.TimedOut)
     assert [("A", "global_timeout"), ("D", "global_timeout")] == [(c.step, c.code) for c in run.made(e.StepCancelled)]
     skipped = run.only(e.StepSkipped)
     assert ("E", "global_timeout", "the run took longer than 90.5 s") == (skipped.step, skipped.code, skipped.reason)
@@ -198,6 +199,22 @@ def test_recovery_steps_run_after_the_global_timeout() -> None:
     assert ("failed", "global_timeout") == (run.status, run.board.code)
 
 
+def test_running_out_of_time_is_told_in_the_context_so_that_watchers_recover() -> None:
+    """The error names are set as by a failure, without a step, and a watcher of them starts."""
+    run = Run(step("A"), step("Rescue", condition="context.get('error_occurred')"), global_timeout=100)
+
+    run.tick()
+
+    error = "the run took longer than its global_timeout of 100 s"
+    assert {
+        "error_occurred": True,
+        "failed_step": None,
+        "last_error": error,
+        "errors": [{"step": None, "code": "global_timeout", "error": error}],
+    } == run.context
+    assert ["Rescue"] == run.scheduled
+
+
 def test_recovery_has_its_own_timeout() -> None:
     """300 s unless the workflow says otherwise, from the start of the first recovery step after the failure."""
     run = Run(step("A"), step("B"), step("Rescue", ["A", "B"], run_when="any_failed"))
@@ -219,8 +236,8 @@ def test_what_recovery_left_open_ends_when_its_timeout_strikes() -> None:
 
     run.tick()
 
-    reason = "recovery took longer than 30 s"
-    assert e.TimedOut(START + 30, "recovery_timeout") == run.only(e.TimedOut)
+    reason, error = "recovery took longer than 30 s", "recovery took longer than its recovery_timeout of 30 s"
+    assert e.TimedOut(START + 30, "recovery_timeout", error) == run.only(e.TimedOut)
     assert e.StepCancelled(START + 30, "Rescue", "recovery_timeout", reason) == run.only(e.StepCancelled)
     assert e.StepSkipped(START + 30, "Then", "recovery_timeout", reason) == run.only(e.StepSkipped)
     assert e.Finished(START + 30, "failed", "error", "step 'A' failed: boom") == run.only(e.Finished)

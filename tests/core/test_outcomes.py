@@ -189,7 +189,7 @@ def test_an_exception_and_a_result_without_success_are_the_same_failure() -> Non
 
 
 def test_a_result_may_ask_for_a_later_retry_or_for_none() -> None:
-    """retryable and retry_after of the result reach the machine."""
+    """What the result says about trying again reaches the machine."""
     result = StepResult(False, error="slow down", retryable=False, retry_after=30)
 
     fact = success(call(Run(step("A"))), result, START)

@@ -104,8 +104,8 @@ def test_a_cancelled_run_keeps_the_progress_that_it_had() -> None:
 
 @settings(max_examples=40)
 @given(walks())
-def test_progress_never_goes_back_and_only_a_completed_run_reaches_100(walk: Walk) -> None:
-    """Whatever happens to a run, its progress grows from 0, and 100 means completed."""
+def test_progress_never_goes_back_and_100_means_that_nothing_is_missing(walk: Walk) -> None:
+    """Whatever happens to a run, its progress grows from 0; it is whole with every step, as a completed run is."""
     board, before = Board(walk.plan), 0.0
     for event in walk.journal:
         board.apply(event)
@@ -116,8 +116,7 @@ def test_progress_never_goes_back_and_only_a_completed_run_reaches_100(walk: Wal
     steps = [node for node in board.nodes if node is not None]
     whole = all(node.status == "completed" or node.code in SKIPPED_BY_CONDITION for node in steps)
     assert (before == 100) == whole
-    if board.status.final:
-        assert (before == 100) == (board.status == "completed")
+    assert board.status != "completed" or whole
 
 
 def test_current_steps_are_those_running_or_delayed_in_definition_order() -> None:

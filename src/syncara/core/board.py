@@ -68,27 +68,23 @@ class Board:
         """A heap of wake times of delays and retry waits; entries of steps that went on are stale."""
         self.latest: int | None = None
 
-        # What the machine has to look at: caches, which may hold more after a replay than they did live. Whether an
-        # entry still counts is said by its node.
+        # What the machine has to look at, in order. An entry of a step that has gone on since does not count.
         self.prompt: deque[int] = deque()
         """Dependencies settled; needs no slot to be decided: groups, and steps whose run_when is not met."""
         self.ready: deque[int] = deque()
         """Dependencies settled and run_when met; needs a slot."""
-        self.again: list[int] = []
-        """An attempt that is to be made again under its number; needs a slot."""
         self.due: list[tuple[float, int]] = []
         """A heap of retry waits that are over and need a slot."""
-        self.erred: list[tuple[int, e.StepErred]] = []
-        self.lost: list[int] = []
-        self.refused: list[int] = []
-        """Waited after a crash, and a person said not to run it again."""
+        self.owed: dict[int, object] = {}
+        """Steps whose attempt calls for a decision: its StepErred, LOST, REFUSED (a person said not to make it again)
+        or AGAIN (to be made again under its number; needs a slot)."""
         self.joins: list[int] = []
         self.sweep: Iterator[int] = iter(())
         """Steps to be ended because the run fails, is cancelled or is out of time."""
         self.leftover: Iterator[tuple[int, str, str]] = iter(())
         """Watchers to be skipped together, because the run went quiet: each with its code and reason."""
         self.dirty: dict[int, None] = dict.fromkeys(plan.watchers)
-        """Watchers to ask, because something that they read has changed since."""
+        """Watchers to ask, because something that they read has changed, the latest change last."""
 
         self.cancelled: str | None = None
         """The reason given, once a cancel has been taken."""
@@ -185,7 +181,9 @@ class Board:
         elif status is WAITING or status is BLOCKED:
             self.waiting += 1
         node.status = status
-        node.wake_at = node.owed = None
+        node.wake_at = None
+        if self.owed:
+            self.owed.pop(i, None)
         watchers = self.plan.watchers_of_steps
         if watchers:
             self._touch(watchers, self.plan.steps[i].name)
@@ -194,6 +192,7 @@ class Board:
         for i in (*watchers.get(key, ()), *watchers.get(None, ())):
             node = self.nodes[i]
             if node is not None and node.status is PENDING:
+                self.dirty.pop(i, None)
                 self.dirty[i] = None
 
     def _settle(self, i: int, status: StepStatus) -> Node:
@@ -253,7 +252,9 @@ class Board:
 
     # Facts.
 
-    def _started(self, event: e.Started) -> None:
+    @staticmethod
+    def require_rules(event: e.Started) -> None:
+        """Raises InvalidStateError for an execution of a rule set that this version does not know."""
         if event.rules != RULES:
             raise InvalidStateError(
                 "unknown_rules",
@@ -261,6 +262,9 @@ class Board:
                 where=event.execution_id,
                 fix="run it with the version of Syncara that started it, or a newer one",
             )
+
+    def _started(self, event: e.Started) -> None:
+        self.require_rules(event)
         self.execution_id = event.execution_id
         self.context = event.context
         self.user_id, self.chat_id, self.message_id = event.user_id, event.chat_id, event.message_id
@@ -290,8 +294,7 @@ class Board:
         i, node = self._find(event.step)
         self._move(i, node, RETRYING)
         node.code, node.error = event.code, event.error
-        node.owed = event
-        self.erred.append((i, event))
+        self.owed[i] = event
 
     def _paused(self, event: e.Paused) -> None:
         self.status = ExecutionStatus.PAUSED
@@ -309,8 +312,7 @@ class Board:
         i, node = self._find(event.step)
         self._move(i, node, RETRYING)
         node.reason = None
-        node.owed = REFUSED if event.data == "fail" else AGAIN
-        (self.refused if event.data == "fail" else self.again).append(i)
+        self.owed[i] = REFUSED if event.data == "fail" else AGAIN
 
     def _runner_lost(self, event: e.RunnerLost) -> None:
         for i in list(self.running):
@@ -318,8 +320,7 @@ class Board:
             assert node is not None
             self._move(i, node, RETRYING)
             node.crashes += not event.clean
-            node.owed = LOST
-            self.lost.append(i)
+            self.owed[i] = LOST
 
     def _ticked(self, event: e.Event) -> None:
         due = self.start_at is not None and self.start_at <= event.at

@@ -29,7 +29,6 @@ from syncara.core.node import (
     CANCELLED,
     DELAYED,
     FAILED,
-    LOST,
     PENDING,
     REFUSED,
     RETRYING,
@@ -108,6 +107,7 @@ def retry_wait(execution_id: str, step: Step, failed_attempt: int) -> float:
 
 def _accepted(board: Board, fact: e.Fact) -> bool:
     if isinstance(fact, e.Started):
+        board.require_rules(fact)
         if board.execution_id:
             raise InvalidStateError("already_started", "an execution starts once", where=board.execution_id)
         return True
@@ -157,24 +157,29 @@ def _time_out(board: Board, at: float) -> e.Decision | None:
     return None
 
 
-def _after_error(board: Board, at: float) -> e.Decision | None:
-    """A failed attempt is tried again, blocked until its handler is back, or the step has failed."""
-    while board.erred:
-        i, erred = board.erred.pop(0)
-        node, step = board.nodes[i], board.plan.steps[i]
-        if node is None or node.owed is not erred:
-            continue
-        if erred.code == "unknown_handler":
-            if _no_room(board, i):
-                return e.StepCancelled(at, step.name, *_sweep_reason(board, i))
-            return e.StepBlocked(at, step.name, "handler", erred.error)
-        may_retry = erred.retryable and not _no_room(board, i)
-        retries = step.retry_count if board.plan.workflow.auto_retry else 0
-        if not may_retry or erred.attempt > retries:
-            return e.StepFailed(at, step.name, erred.code, erred.error)
-        wait = max(retry_wait(board.execution_id, step, erred.attempt), erred.retry_after or 0)
-        return e.RetryPlanned(at, step.name, erred.attempt + 1, erred.at + wait)
+def _after_attempt(board: Board, at: float) -> e.Decision | None:
+    """What becomes of an attempt that failed, or that was lost."""
+    for i, owed in board.owed.items():
+        if isinstance(owed, e.StepErred):
+            return _after_error(board, i, owed, at)
+        if owed is not AGAIN:
+            return _after_loss(board, i, owed, at)
     return None
+
+
+def _after_error(board: Board, i: int, erred: e.StepErred, at: float) -> e.Decision:
+    """A failed attempt is tried again, blocked until its handler is back, or the step has failed."""
+    step = board.plan.steps[i]
+    if erred.code == "unknown_handler":
+        if _no_room(board, i):
+            return e.StepCancelled(at, step.name, *_sweep_reason(board, i))
+        return e.StepBlocked(at, step.name, "handler", erred.error)
+    may_retry = erred.retryable and not _no_room(board, i)
+    retries = step.retry_count if board.plan.workflow.auto_retry else 0
+    if not may_retry or erred.attempt > retries:
+        return e.StepFailed(at, step.name, erred.code, erred.error)
+    wait = max(retry_wait(board.execution_id, step, erred.attempt), erred.retry_after or 0)
+    return e.RetryPlanned(at, step.name, erred.attempt + 1, erred.at + wait)
 
 
 def _no_room(board: Board, i: int) -> bool:
@@ -182,33 +187,27 @@ def _no_room(board: Board, i: int) -> bool:
     return board.failing and not board.plan.recovery[i]
 
 
-def _after_loss(board: Board, at: float) -> e.Decision | None:
+def _after_loss(board: Board, i: int, owed: object, at: float) -> e.Decision | None:
     """An attempt whose process ended under it: its outcome is unknown."""
-    while board.refused:
-        i = board.refused.pop(0)
-        node = board.nodes[i]
-        if node is not None and node.owed is REFUSED:
-            text = "the process ended during an attempt, and it was decided not to run it again"
-            return e.StepFailed(at, board.plan.steps[i].name, "crashed", text)
-    while board.lost:
-        i = board.lost.pop(0)
-        node, step = board.nodes[i], board.plan.steps[i]
-        if node is None or node.owed is not LOST:
-            continue
-        if node.crashes >= CRASHES_MAX:
-            text = f"the process died {node.crashes} times while this step was running"
-            return e.StepFailed(at, step.name, "poison", text)
-        if step.on_crash == "fail":
-            return e.StepFailed(at, step.name, "crashed", "the process ended during an attempt, and on_crash is 'fail'")
-        if _no_room(board, i) and (step.on_crash == "ask" or node.crashes >= SUSPECT_CRASHES):
-            return e.StepCancelled(at, step.name, *_sweep_reason(board, i))
-        if step.on_crash == "ask":
-            reason = "the process ended during an attempt; a person decides whether it runs again"
-            return e.StepWaiting(at, step.name, "on_crash", reason)
-        if node.crashes >= SUSPECT_CRASHES:
-            return _await_turn(board, i, node, at)
-        return e.StepScheduled(at, step.name, node.attempts)
-    return None
+    node, step = board.nodes[i], board.plan.steps[i]
+    if node is None:
+        return None
+    if owed is REFUSED:
+        text = "the process ended during an attempt, and it was decided not to run it again"
+        return e.StepFailed(at, step.name, "crashed", text)
+    if node.crashes >= CRASHES_MAX:
+        text = f"the process died {node.crashes} times while this step was running"
+        return e.StepFailed(at, step.name, "poison", text)
+    if step.on_crash == "fail":
+        return e.StepFailed(at, step.name, "crashed", "the process ended during an attempt, and on_crash is 'fail'")
+    if _no_room(board, i) and (step.on_crash == "ask" or node.crashes >= SUSPECT_CRASHES):
+        return e.StepCancelled(at, step.name, *_sweep_reason(board, i))
+    if step.on_crash == "ask":
+        reason = "the process ended during an attempt; a person decides whether it runs again"
+        return e.StepWaiting(at, step.name, "on_crash", reason)
+    if node.crashes >= SUSPECT_CRASHES:
+        return _await_turn(board, i, node, at)
+    return e.StepScheduled(at, step.name, node.attempts)
 
 
 def _await_turn(board: Board, i: int, node: Node, at: float) -> e.StepBlocked:
@@ -229,7 +228,7 @@ def _sweep_one(board: Board, at: float) -> e.Decision | None:
             return e.StepCancelled(at, step.name, code, reason)
         if step.handler == GROUP or (node.status is RUNNING and code == "run_failed"):
             continue  # a group ends with its tasks
-        if node.owed is not None and code == "run_failed":
+        if i in board.owed and code == "run_failed":
             continue  # an attempt that erred fails by itself; one that was lost may finish like any other
         return e.StepCancelled(at, step.name, code, reason)
     return None
@@ -297,10 +296,9 @@ def _next_start(board: Board, at: float) -> e.Decision | None:
             return _start(board, i, node, at)
     if board.slots_free <= 0:
         return None
-    while board.again:
-        i = board.again.pop(0)
+    for i, owed in board.owed.items():
         node = board.nodes[i]
-        if node is not None and node.owed is AGAIN:
+        if node is not None and owed is AGAIN:
             if node.crashes >= SUSPECT_CRASHES and node.signal != "turn":
                 return _await_turn(board, i, node, at)
             return e.StepScheduled(at, board.plan.steps[i].name, node.attempts)
@@ -374,8 +372,7 @@ def _finish(board: Board, at: float) -> e.Decision | None:
 _RULES: tuple[Callable[[Board, float], e.Decision | None], ...] = (
     _time_out,
     _sweep_one,
-    _after_error,
-    _after_loss,
+    _after_attempt,
     _join,
     _wake,
     _skip_leftover,
@@ -418,7 +415,7 @@ def _carry_out(board: Board, i: int, at: float) -> e.Decision:
         try:
             params = template.render(board.context, board.steps_view(template.reads))
         except (MissingPlaceholder, PlaceholderError) as error:
-            return e.StepFailed(at, step.name, "missing_placeholder", str(error))
+            return e.StepFailed(at, step.name, error.code, error.message)
     if step.handler != DELAY:
         return e.StepScheduled(at, step.name, 1, params)
     seconds = (step.params if params is None else params).get("seconds")

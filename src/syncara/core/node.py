@@ -27,7 +27,6 @@ class Node:
         "metadata",
         "open_dependencies",
         "open_tasks",
-        "owed",
         "params",
         "reason",
         "settled",
@@ -52,8 +51,6 @@ class Node:
         self.error: str | None = None
         self.reason: str | None = None
         self.signal = ""
-        self.owed: object = None
-        """The decision that a fact calls for and that has not been made: a StepErred, LOST, REFUSED or AGAIN."""
         self.started_at: float | None = None
         self.finished_at: float | None = None
         self.wake_at: float | None = None

@@ -36,8 +36,8 @@ def current(board: Board) -> list[str]:
     """The names of the steps under way, in definition order; groups by their tasks."""
     return [
         board.plan.steps[i].name
-        for i, node in enumerate(board.nodes)
-        if node is not None
+        for i in ordered(board)
+        if (node := board.nodes[i]) is not None
         and (node.status is RUNNING or node.status is DELAYED)
         and board.plan.steps[i].handler != GROUP
     ]

@@ -1,0 +1,308 @@
+"""What every implementation of Documents does, whatever it stores them in.
+
+Another implementation is one more parameter of the fixture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from syncara.abc import Documents
+from syncara.core.errors import ValidationError
+from syncara.documents.embedded import EmbeddedDocuments
+from syncara.stores.sqlite import SqliteStore
+
+USERS: list[dict[str, Any]] = [
+    {"_id": 1, "name": "Ani", "age": 31, "tags": ["a", "b"], "home": {"city": "Bandung"}},
+    {"_id": 2, "name": "Budi", "age": 17, "tags": [], "home": {"city": "Medan"}},
+    {"_id": 3, "name": "Citra", "age": 52, "tags": ["b"]},
+]
+
+
+@pytest.fixture(params=["embedded"])
+def documents(tmp_path: Path) -> Iterator[Documents]:
+    """An empty set of collections."""
+    store = SqliteStore(tmp_path / "documents.db", durability="fast")
+    yield EmbeddedDocuments(store.file)
+    store.close()
+
+
+@pytest.fixture
+async def users(documents: Documents) -> Documents:
+    """Three users."""
+    await documents.insert("users", USERS)
+    return documents
+
+
+async def ids(documents: Documents, query: dict[str, Any], **options: Any) -> list[Any]:
+    return [document["_id"] for document in await documents.find("users", query, **options)]
+
+
+# Reading.
+
+
+async def test_a_collection_that_nobody_has_written_to_is_empty(documents: Documents) -> None:
+    """A collection needs no creation."""
+    assert [] == await documents.find("users", {})
+
+
+async def test_documents_come_back_as_they_were_inserted(users: Documents) -> None:
+    """Every JSON type survives, and so does the order of fields."""
+    assert repr(USERS) == repr(await users.find("users", {}, sort="_id"))
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({}, [1, 2, 3]),
+        ({"age": {"$gte": 18}}, [1, 3]),
+        ({"tags": "b"}, [1, 3]),
+        ({"home.city": "Medan"}, [2]),
+        ({"home": None}, [3]),
+        ({"home": {"city": "Medan"}}, [2]),
+        ({"_id": {"$in": [3, 1.0, "x"]}}, [1, 3]),
+        ({"$or": [{"name": {"$regex": "^c", "$options": "i"}}, {"tags": {"$size": 0}}]}, [2, 3]),
+        ({"age": {"$not": {"$gt": 20}}, "name": {"$ne": "Ani"}}, [2]),
+        ({"age": {"$mod": [2, 1]}, "tags": {"$all": ["b", "a"]}}, [1]),
+        ({"tags": {"$elemMatch": {"$gt": "a"}}, "home": {"$exists": False}}, [3]),
+        ({"name": {"$type": "string"}, "$nor": [{"age": 31}, {"age": 52}]}, [2]),
+    ],
+)
+async def test_a_query_finds_the_documents_that_match(
+    users: Documents, query: dict[str, Any], expected: list[int]
+) -> None:
+    """The query language is MongoDB's."""
+    assert expected == await ids(users, query, sort="_id")
+
+
+@pytest.mark.parametrize("sort", [{"age": -1}, [("age", -1)], [["age", -1]], {"home.city": 1, "age": -1}])
+async def test_documents_come_in_the_order_asked_for(users: Documents, sort: Any) -> None:
+    """A sort is an object or a list of pairs."""
+    assert [3, 1, 2] == await ids(users, {}, sort=sort)
+
+
+async def test_skip_and_limit_cut_a_page_out_of_the_order(users: Documents) -> None:
+    """`skip` leaves documents out at the beginning, `limit` bounds those that follow; 0 is no bound."""
+    assert [2] == await ids(users, {}, sort="_id", skip=1, limit=1)
+    assert [2, 3] == await ids(users, {}, sort="_id", skip=1)
+    assert [] == await ids(users, {}, sort="_id", skip=9)
+
+
+async def test_a_projection_cuts_documents_to_the_fields_wanted(users: Documents) -> None:
+    """`_id` is included unless it is excluded."""
+    assert [{"_id": 1, "name": "Ani"}] == await users.find("users", {"_id": 1}, projection={"name": 1})
+    assert [{"home": {"city": "Medan"}}] == await users.find("users", {"_id": 2}, projection={"_id": 0, "home.city": 1})
+    assert [{"_id": 3, "name": "Citra", "age": 52}] == await users.find("users", {"_id": 3}, projection={"tags": 0})
+
+
+# Inserting.
+
+
+async def test_a_document_without_an_id_gets_one(documents: Documents) -> None:
+    """The new _id is text, is told, and stands first in the document."""
+    result = await documents.insert("users", [{"name": "Ani"}, {"name": "Budi"}])
+
+    first, second = result["inserted_ids"]
+    assert first != second
+    assert [{"_id": first, "name": "Ani"}] == await documents.find("users", {"_id": first})
+    assert isinstance(first, str)
+
+
+async def test_nothing_is_inserted_when_one_id_exists_already(users: Documents) -> None:
+    """One duplicate _id refuses the whole call."""
+    with pytest.raises(ValidationError, match="duplicate_id"):
+        await users.insert("users", [{"_id": 8}, {"_id": 2}, {"_id": 9}])
+
+    assert [1, 2, 3] == await ids(users, {}, sort="_id")
+
+
+async def test_an_insert_of_nothing_does_nothing(documents: Documents) -> None:
+    """An empty list, the result of an earlier find perhaps, is no error."""
+    assert {"inserted_ids": []} == await documents.insert("users", [])
+
+
+# Updating.
+
+
+async def test_an_update_changes_every_match_and_counts(users: Documents) -> None:
+    """`matched` counts documents that the query finds, `modified` those that became different."""
+    changed = await users.update("users", {"age": {"$gt": 20}}, {"$set": {"age": 31}, "$unset": {"home": ""}})
+
+    assert {"matched": 2, "modified": 2} == changed
+    assert [31, 17, 31] == [user["age"] for user in await users.find("users", {}, sort="_id")]
+    again = await users.update("users", {"age": {"$gt": 20}}, {"$set": {"age": 31}})
+    assert {"matched": 2, "modified": 0} == again
+
+
+async def test_plain_data_means_set(users: Documents) -> None:
+    """An update without operators sets the fields it names and keeps the others."""
+    assert {"matched": 1, "modified": 1} == await users.update("users", {"_id": 3}, {"onboarded": True})
+
+    assert [{**USERS[2], "onboarded": True}] == await users.find("users", {"_id": 3})
+
+
+async def test_an_update_of_one_changes_one(users: Documents) -> None:
+    """With `many=False` at most one document changes."""
+    assert {"matched": 1, "modified": 1} == await users.update("users", {}, {"$inc": {"age": 100}}, many=False)
+
+    assert 1 == len(await ids(users, {"age": {"$gt": 100}}))
+
+
+async def test_array_operators_work_on_arrays(users: Documents) -> None:
+    """$push, $addToSet, $pull and their kin change the array in place."""
+    await users.update("users", {"_id": 1}, {"$push": {"tags": {"$each": ["c", "d"], "$slice": -3}}})
+    await users.update("users", {"_id": 2}, {"$addToSet": {"tags": {"$each": ["x", "y", "x"]}}})
+    await users.update("users", {"_id": 3}, {"$pull": {"tags": {"$in": ["b"]}}})
+
+    assert [["b", "c", "d"], ["x", "y"], []] == [user["tags"] for user in await users.find("users", {}, sort="_id")]
+
+
+async def test_an_upsert_inserts_only_where_nothing_matches(users: Documents) -> None:
+    """The new document has the query's equalities and the changes; its _id is told."""
+    made = await users.update("users", {"name": "Dewi"}, {"$set": {"age": 20}, "$setOnInsert": {"new": 1}}, upsert=True)
+
+    assert {"matched": 0, "modified": 0, "upserted_id": made["upserted_id"]} == made
+    expected = [{"_id": made["upserted_id"], "name": "Dewi", "age": 20, "new": 1}]
+    assert expected == await users.find("users", {"name": "Dewi"})
+    again = await users.update(
+        "users", {"name": "Dewi"}, {"$set": {"age": 21}, "$setOnInsert": {"new": 2}}, upsert=True
+    )
+    assert {"matched": 1, "modified": 1} == again
+
+
+async def test_an_upsert_takes_the_id_of_its_query(users: Documents) -> None:
+    """A query for an _id upserts the document with that _id."""
+    made = await users.update("users", {"_id": 7}, {"age": 1}, upsert=True)
+
+    assert {"matched": 0, "modified": 0, "upserted_id": 7} == made
+
+
+async def test_the_id_of_a_document_never_changes(users: Documents) -> None:
+    """An update that would change an _id is refused."""
+    with pytest.raises(ValidationError, match="immutable_id"):
+        await users.update("users", {"_id": 1}, {"$set": {"_id": 5}})
+
+    assert [1, 2, 3] == await ids(users, {}, sort="_id")
+
+
+# Deleting.
+
+
+async def test_a_delete_removes_every_match_or_one(users: Documents) -> None:
+    """`deleted` counts what is gone."""
+    assert {"deleted": 1} == await users.delete("users", {}, many=False)
+    assert {"deleted": 2} == await users.delete("users", {})
+    assert {"deleted": 0} == await users.delete("users", {})
+    assert [] == await ids(users, {})
+
+
+# Idempotency keys.
+
+
+async def test_a_repeated_key_returns_the_first_result_and_writes_nothing(users: Documents) -> None:
+    """Insert, update and delete act once per key, also when what they did has been undone since."""
+    inserted = await users.insert("users", [{"age": 1}], key="k1")
+    updated = await users.update("users", {"age": 1}, {"$inc": {"age": 1}}, key="k2")
+    upserted = await users.update("users", {"age": 99}, {"x": 1}, upsert=True, key="k3")
+    deleted = await users.delete("users", {"age": 2}, key="k4")
+    before = await users.find("users", {}, sort="_id")
+
+    assert inserted == await users.insert("users", [{"age": 1}], key="k1")
+    assert updated == await users.update("users", {"age": 1}, {"$inc": {"age": 1}}, key="k2")
+    assert upserted == await users.update("users", {"age": 99}, {"x": 1}, upsert=True, key="k3")
+    assert deleted == await users.delete("users", {"age": 2}, key="k4")
+    assert before == await users.find("users", {}, sort="_id")
+    assert [{"matched": 1, "modified": 1}, {"deleted": 1}] == [updated, deleted]
+
+
+async def test_a_refused_write_leaves_its_key_unused(users: Documents) -> None:
+    """After a refusal the same key may succeed."""
+    with pytest.raises(ValidationError):
+        await users.insert("users", [{"_id": 1}], key="k")
+
+    assert {"inserted_ids": [4]} == await users.insert("users", [{"_id": 4}], key="k")
+
+
+# Scopes and indexes.
+
+
+async def test_scopes_are_apart(users: Documents) -> None:
+    """The same collection in two scopes is two collections."""
+    await users.insert("users", [{"_id": 1, "name": "other"}], scope="chat 5")
+    await users.create_index("users", "name", unique=True, scope="chat 5")
+
+    assert ["other"] == [user["name"] for user in await users.find("users", {}, scope="chat 5")]
+    assert {"deleted": 3} == await users.delete("users", {})
+    assert [{"_id": 1}] == await users.find("users", {"name": "other"}, scope="chat 5", projection=["_id"])
+
+
+async def test_a_unique_index_allows_a_value_once(users: Documents) -> None:
+    """Inserts, updates and upserts that would repeat a value are refused; freed values may be used again."""
+    await users.create_index("users", "name", unique=True)
+
+    for write in (
+        users.insert("users", [{"name": "Dewi"}, {"name": "Ani"}]),
+        users.update("users", {"_id": 2}, {"name": "Ani"}),
+        users.update("users", {"_id": 9}, {"name": "Ani"}, upsert=True),
+    ):
+        with pytest.raises(ValidationError, match="duplicate_value"):
+            await write
+    assert ["Ani", "Budi", "Citra"] == [user["name"] for user in await users.find("users", {}, sort="_id")]
+    await users.update("users", {"_id": 1}, {"name": "Dewi"})
+    assert {"inserted_ids": [4]} == await users.insert("users", [{"_id": 4, "name": "Ani"}])
+
+
+async def test_a_unique_index_is_refused_where_a_value_is_there_twice(users: Documents) -> None:
+    """What is stored already must be unique."""
+    await users.update("users", {}, {"same": 1})
+
+    with pytest.raises(ValidationError, match="duplicate_value"):
+        await users.create_index("users", "same", unique=True)
+
+
+async def test_an_index_changes_no_answer(users: Documents) -> None:
+    """Arrays, nested fields and missing fields are found with an index as without; making it again is no error."""
+    queries: list[dict[str, Any]] = [{"tags": "b"}, {"home.city": None}, {"age": {"$gt": 17, "$lt": 52}}]
+    before = [await ids(users, query, sort="_id") for query in queries]
+
+    for field in ("tags", "home.city", "age", "age"):
+        await users.create_index("users", field)
+
+    assert [[1, 3], [3], [1]] == before == [await ids(users, query, sort="_id") for query in queries]
+
+
+# Refusals.
+
+
+@pytest.mark.parametrize(
+    ("query", "changes"),
+    [
+        ({"$where": "true"}, {"a": 1}),
+        ({"a": {"$gtt": 1}}, {"a": 1}),
+        ({"a": {"$regex": "("}}, {"a": 1}),
+        ({}, {"$nope": {"a": 1}}),
+        ({}, {"$set": {"a": 1}, "b": 1}),
+        ({}, {"$set": {"a": 1, "a.b": 1}}),
+        ({}, {"$inc": {"name": 1}}),
+        ({}, {}),
+    ],
+)
+async def test_what_is_not_understood_is_refused_and_changes_nothing(
+    users: Documents, query: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    """Unknown operators are never ignored."""
+    with pytest.raises(ValidationError):
+        await users.update("users", query, changes, upsert=True)
+
+    assert USERS == await users.find("users", {}, sort="_id")
+
+
+@pytest.mark.parametrize("name", ["", "a$b", "system.users", "a\0b", ".a", "a.", "x" * 201])
+async def test_a_collection_needs_a_proper_name(documents: Documents, name: str) -> None:
+    """The rules are MongoDB's."""
+    with pytest.raises(ValidationError, match="bad_collection"):
+        await documents.insert(name, [{"a": 1}])
