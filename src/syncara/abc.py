@@ -46,9 +46,9 @@ class Entry(NamedTuple):
     key: int
     seq: int
     """The number of the first event in `body`; an execution's events count from 0 without a gap."""
-    count: int
+    events: int
     body: bytes
-    """The events, as a JSON array."""
+    """Them, as a JSON array."""
     checksum: int
     """CRC-32 of `body`, chained from the entry before (see core/journal.py)."""
     summary: Summary | None
@@ -59,7 +59,7 @@ class Row(NamedTuple):
     """One stored journal entry."""
 
     seq: int
-    count: int
+    events: int
     body: bytes
     checksum: int
 
@@ -141,6 +141,12 @@ class Store(Protocol):
 
     def rows(self, key: int, from_seq: int = 0) -> list[Row]:
         """The journal entries whose events are numbered `from_seq` or later, in order."""
+
+    def cleanup(self, before: float) -> int:
+        """Delete the executions that finished before `before` (Unix seconds), with all that is kept of them.
+
+        Deleted definitions that no execution needs any more go too. Returns how many executions it were.
+        """
 
     def close(self) -> None: ...
 

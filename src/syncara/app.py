@@ -45,7 +45,8 @@ class _Engine:
         store: Store | None = given.get("store")
         documents: Documents | None = given.get("documents")
         if store is None:
-            sqlite = SqliteStore(chosen.database, durability=chosen.durability)
+            read_only = bool(given.get("read_only"))
+            sqlite = SqliteStore(chosen.database, durability=chosen.durability, read_only=read_only)
             documents = documents or EmbeddedDocuments(sqlite.file)
             store = sqlite
         messenger = given.get("messenger") or communication.ConsoleMessenger()
@@ -61,8 +62,13 @@ class _Engine:
         self.store = store
         self.documents = documents
         self.runtime = LocalRuntime(store, handlers.get, self._plan, clock)
-        self.lifecycle = Lifecycle(self.runtime)
         self.processor = Processor(store, handlers, self.runtime, messenger, clock)
+        self.lifecycle = Lifecycle(self.runtime, self._clean_up if chosen.retention is not None else None)
+        self.retention = chosen.retention
+
+    def _clean_up(self) -> None:
+        if self.retention is not None:
+            self.processor.cleanup(self.retention)
 
     def _plan(self, workflow_id: str, steps: int) -> Plan:
         return self.processor.plan(workflow_id, steps)
@@ -84,13 +90,15 @@ class MultiStepProcessor:
         notifier: Notifier | None = None,
         durability: settings.Durability | None = None,
         retention: float | None = None,
+        read_only: bool = False,
         store: Store | None = None,
         clock: Clock | None = None,
     ) -> None:
         """What is not given comes from the environment (see syncara.settings), then from the defaults.
 
         database: the SQLite file; default `syncara.db`. durability: `full` survives power loss, `fast` only kill -9.
-        retention: seconds that finished executions are kept. store and clock: replacements, for tests.
+        retention: seconds that finished runs are kept; the default keeps them until `cleanup`. read_only: the database
+        must exist, and everything that would change it raises StorageError. store and clock: replacements, for tests.
         """
         self._given: dict[str, Any] = {
             "database": database,
@@ -99,6 +107,7 @@ class MultiStepProcessor:
             "notifier": notifier,
             "durability": durability,
             "retention": retention,
+            "read_only": read_only,
             "store": store,
             "clock": clock,
         }
@@ -158,8 +167,10 @@ class MultiStepProcessor:
         """Interrupt what runs and close the database. The runs go on at the next start."""
         engine, self._opened = self._opened, None
         if engine is not None:
-            await engine.lifecycle.stop()
-            engine.store.close()
+            try:
+                await engine.lifecycle.stop()
+            finally:
+                engine.store.close()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -350,6 +361,10 @@ class MultiStepProcessor:
         return self._processor.list_executions(
             status=status, workflow_id=workflow_id, chat_id=chat_id, limit=limit, offset=offset
         )
+
+    def cleanup(self, older_than: float) -> int:
+        """Delete runs that finished more than `older_than` seconds ago, with their journals; returns how many."""
+        return self._processor.cleanup(older_than)
 
     def get_execution_progress(self, execution_id: str) -> dict[str, Any]:
         """execution_id, workflow_name, status, progress (0 to 100), current_step, current_steps, and steps as dicts."""

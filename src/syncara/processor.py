@@ -227,7 +227,10 @@ class Processor:
 
     async def tell(self, execution_id: str, fact: Callable[[float], e.Fact]) -> bool:
         arguments.text("execution_id", execution_id)
-        return await self._runtime.tell(execution_id, fact(self._clock.now()))
+        try:
+            return await self._runtime.tell(execution_id, fact(self._clock.now()))
+        except NotFoundError:
+            raise not_found(self._store, execution_id) from None
 
     async def resolve_step(self, execution_id: str, step: str, answer: str) -> bool:
         if answer not in ANSWERS:
@@ -269,6 +272,14 @@ class Processor:
 
     def get_progress(self, execution_id: str) -> dict[str, Any]:
         return self._readers.read(execution_id, progress.describe)
+
+    def cleanup(self, older_than_s: float) -> int:
+        age = arguments.seconds("older_than", older_than_s)
+        if age is None:
+            raise ValidationError([Problem("wrong_type", "older_than", "it is missing", "give a number of seconds")])
+        deleted = self._store.cleanup(self._clock.now() - age)
+        self._readers.forget()
+        return deleted
 
     def history(self, execution_id: str) -> list[e.AnyEvent]:
         return journal.decode(self._store.rows(self._readers.key(execution_id)))

@@ -54,6 +54,11 @@ class Readers:
                 raise journal.damaged("the journal is empty")
             return look(kept.board)
 
+    def forget(self) -> None:
+        """Keep nothing: executions have been deleted."""
+        with self._lock:
+            self._kept.clear()
+
     def key(self, execution_id: str) -> int:
         summary = self._store.summary(arguments.text("execution_id", execution_id))
         if summary is None:

@@ -106,7 +106,7 @@ WORKFLOW_RULES: dict[str, Rule] = {
 def new_workflow(workflow_id: str, created_at: float, fields: Mapping[str, Any]) -> Workflow:
     """A definition without steps. Raises ValidationError with every field that cannot be taken."""
     where = f"workflow {shown(fields.get('name'))}"
-    found = _field_problems(fields, WORKFLOW_RULES, where, required=("name",))
+    found = _field_problems(fields, WORKFLOW_RULES, where, required=("name",), also=("steps",))
     if fields.get("metadata"):
         found += json_problems(fields["metadata"], f"{where}, field 'metadata'", limits.METADATA_BYTES_MAX)
     if found:
@@ -131,8 +131,13 @@ def new_step(step_id: str, fields: Mapping[str, Any]) -> Step:
 
 
 def _field_problems(
-    fields: Mapping[str, Any], rules: Mapping[str, Rule], where: str, required: Sequence[str]
+    fields: Mapping[str, Any],
+    rules: Mapping[str, Rule],
+    where: str,
+    required: Sequence[str],
+    also: Sequence[str] = (),
 ) -> list[Problem]:
+    """`also` are fields that exist and are checked elsewhere."""
     found = [
         Problem("missing_field", where, f"'{name}' is missing", f"give {rules[name][1]}")
         for name in required
@@ -141,7 +146,8 @@ def _field_problems(
     for name, value in fields.items():
         rule = rules.get(name)
         if rule is None:
-            fix = nearest(name, rules) or "the fields are " + ", ".join(rules)
+            known = [*rules, *also]
+            fix = nearest(str(name), known) or "the fields are " + ", ".join(known)
             found.append(Problem("unknown_field", where, f"there is no field '{name}'", fix))
         elif not rule[0](value):
             code = "empty_name" if name == "name" and isinstance(value, str) and not value.strip() else "wrong_type"

@@ -7,17 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import threading
+from collections.abc import Callable
 
-from syncara.core.errors import InvalidStateError
+from syncara.core.errors import InvalidStateError, StorageError
 from syncara.runtimes.local import LocalRuntime
+
+logger = logging.getLogger("syncara")
+
+CLEAN_UP_EVERY_S = 3600.0
 
 
 class Lifecycle:
-    def __init__(self, runtime: LocalRuntime) -> None:
+    def __init__(self, runtime: LocalRuntime, clean_up: Callable[[], None] | None) -> None:
+        """`clean_up` is called in a thread, at the start and once an hour from then on."""
         self._runtime = runtime
+        self._clean_up = clean_up
         self._keeper: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -51,6 +59,12 @@ class Lifecycle:
     async def _keep(self) -> None:
         """Lives as long as the loop; interrupts the runtime when the loop ends."""
         try:
+            while self._clean_up is not None:
+                try:
+                    await asyncio.to_thread(self._clean_up)
+                except StorageError as error:
+                    logger.warning("old executions were not deleted: %s", error)
+                await asyncio.sleep(CLEAN_UP_EVERY_S)
             await asyncio.get_running_loop().create_future()
         finally:
             await self._runtime.stop()

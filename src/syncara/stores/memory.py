@@ -1,0 +1,235 @@
+"""The store in memory: the contract of abc.Store within one process, for tests and simulations."""
+
+from __future__ import annotations
+
+import os
+import threading
+from bisect import insort
+from collections.abc import Hashable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from syncara.abc import Done, Entry, Row, RunnerInfo, Summary
+from syncara.core.errors import DatabaseBusy, StorageError
+from syncara.core.model import FINAL_EXECUTION, Step, Workflow
+from syncara.stores.definitions import id_in_use, refuse_duplicates, unknown_workflow
+from syncara.stores.faults import closed, conflict, not_runner
+
+WHERE = "memory"
+
+_copy = msgspec.structs.replace
+
+
+class _Definition:
+    def __init__(self, workflow: Workflow) -> None:
+        self.header = _copy(workflow, steps=())
+        self.steps = list(workflow.steps)
+        self.deleted = False
+
+    def first(self, steps: int) -> Workflow:
+        return _copy(self.header, steps=tuple(self.steps[:steps]))
+
+
+class MemoryDisk:
+    """What outlives a MemoryStore: a second one over the same disk finds what the first one committed."""
+
+    def __init__(self) -> None:
+        self.mutex = threading.RLock()
+        self.runner: MemoryStore | None = None
+        self.epoch = 0
+        self.clean = True
+        self.definitions: dict[str, _Definition] = {}
+        self.summaries: dict[int, Summary] = {}
+        self.keys: dict[str, int] = {}
+        """Execution numbers by execution id."""
+        self.idempotency_keys: dict[str, int] = {}
+        """Execution numbers by idempotency key."""
+        self.rows: dict[int, list[Row]] = {}
+        self.taken: set[Hashable] = set()
+        """What no second entry may have."""
+
+
+class MemoryStore:
+    """A Store that commits at once: `append` calls `done` before it returns.
+
+    `close` without `release` is what the death of a process is: the disk keeps what was committed, and the next runner
+    is told that the stop was not clean.
+    """
+
+    def __init__(self, disk: MemoryDisk | None = None) -> None:
+        self._disk = disk or MemoryDisk()
+        self._closed = False
+
+    def acquire(self) -> RunnerInfo:
+        disk = self._open()
+        with disk.mutex:
+            if disk.runner is not None:
+                raise DatabaseBusy(WHERE, os.getpid())
+            disk.runner = self
+            disk.epoch += 1
+            clean, disk.clean = disk.clean, False
+            return RunnerInfo(disk.epoch, clean, max(disk.summaries, default=0) + 1)
+
+    def release(self, *, clean: bool) -> None:
+        with self._disk.mutex:
+            if self._disk.runner is self:
+                self._disk.runner = None
+                self._disk.clean = clean
+
+    def append(self, entries: Sequence[Entry], done: Done, *, inline: bool = False) -> None:
+        disk = self._disk
+        with disk.mutex:
+            error = self._refusal(entries)
+            if error is None:
+                for entry in entries:
+                    self._store(entry)
+        done(error)
+
+    def save_workflow(self, workflow: Workflow) -> None:
+        disk = self._open()
+        refuse_duplicates(workflow.steps)
+        with disk.mutex:
+            if workflow.id in disk.definitions:
+                raise id_in_use(workflow.id, WHERE)
+            disk.definitions[workflow.id] = _Definition(workflow)
+
+    def add_steps(self, workflow_id: str, steps: Sequence[Step]) -> None:
+        with self._open().mutex:
+            definition = self._definition(workflow_id)
+            if definition is None:
+                raise unknown_workflow(workflow_id)
+            names, ids = ({step.name for step in definition.steps}, {step.id for step in definition.steps})
+            refuse_duplicates(steps, names, ids)
+            definition.steps += steps
+
+    def delete_workflow(self, workflow_id: str) -> bool:
+        with self._open().mutex:
+            definition = self._definition(workflow_id)
+            if definition is None:
+                return False
+            definition.deleted = True
+            return True
+
+    def workflow(self, workflow_id: str) -> Workflow | None:
+        definition = self._definition(workflow_id)
+        return None if definition is None else definition.first(len(definition.steps))
+
+    def step_count(self, workflow_id: str) -> int | None:
+        definition = self._definition(workflow_id)
+        return None if definition is None else len(definition.steps)
+
+    def pinned(self, workflow_id: str, steps: int) -> Workflow | None:
+        definition = self._open().definitions.get(workflow_id)
+        return None if definition is None else definition.first(steps)
+
+    def workflows(self, limit: int = 100, offset: int = 0) -> list[Workflow]:
+        disk = self._open()
+        with disk.mutex:
+            found = (each.header for each in reversed(disk.definitions.values()) if not each.deleted)
+            return list(islice(found, offset, offset + limit))
+
+    def summary(self, execution_id: str) -> Summary | None:
+        return self._summary(self._open().keys.get(execution_id))
+
+    def summary_of_key(self, idempotency_key: str) -> Summary | None:
+        return self._summary(self._open().idempotency_keys.get(idempotency_key))
+
+    def summary_at(self, key: int) -> Summary | None:
+        return self._summary(key)
+
+    def summaries(
+        self,
+        *,
+        status: str | None = None,
+        workflow_id: str | None = None,
+        chat_id: Any = None,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> list[Summary]:
+        disk = self._open()
+        with disk.mutex:
+            found = (
+                _copy(summary)
+                for _, summary in sorted(disk.summaries.items(), reverse=True)
+                if status in (None, summary.status)
+                and workflow_id in (None, summary.workflow_id)
+                and chat_id in (None, summary.chat_id)
+            )
+            return list(islice(found, offset, offset + limit))
+
+    def open_summaries(self) -> Iterator[Summary]:
+        disk = self._open()
+        with disk.mutex:
+            found = [_copy(summary) for summary in disk.summaries.values() if summary.status not in FINAL_EXECUTION]
+        return iter(sorted(found, key=lambda summary: summary.key))
+
+    def rows(self, key: int, from_seq: int = 0) -> list[Row]:
+        disk = self._open()
+        with disk.mutex:
+            return [row for row in disk.rows.get(key, ()) if row.seq + row.events > from_seq]
+
+    def cleanup(self, before: float) -> int:
+        disk = self._open()
+        with disk.mutex:
+            old = [s for s in disk.summaries.values() if s.finished_at is not None and s.finished_at < before]
+            for summary in old:
+                for row in disk.rows.pop(summary.key, ()):
+                    disk.taken.discard((summary.key, row.seq))
+                disk.taken -= {("id", summary.id), ("idempotency_key", summary.idempotency_key)}
+                disk.idempotency_keys.pop(summary.idempotency_key or "", None)
+                del disk.summaries[summary.key], disk.keys[summary.id]
+            used = {summary.workflow_id for summary in disk.summaries.values()}
+            for workflow_id in [i for i, each in disk.definitions.items() if each.deleted and i not in used]:
+                del disk.definitions[workflow_id]
+            return len(old)
+
+    def close(self) -> None:
+        self._closed = True
+        with self._disk.mutex:
+            if self._disk.runner is self:
+                self._disk.runner = None
+
+    def _open(self) -> MemoryDisk:
+        if self._closed:
+            raise closed(WHERE)
+        return self._disk
+
+    def _definition(self, workflow_id: str) -> _Definition | None:
+        definition = self._open().definitions.get(workflow_id)
+        return None if definition is None or definition.deleted else definition
+
+    def _summary(self, key: int | None) -> Summary | None:
+        # Structs can be changed by whoever holds them, so the disk's own copy never leaves it.
+        found = None if key is None else self._open().summaries.get(key)
+        return None if found is None else _copy(found)
+
+    def _refusal(self, entries: Sequence[Entry]) -> StorageError | None:
+        if self._closed:
+            return closed(WHERE)
+        if self._disk.runner is not self:
+            return not_runner(WHERE)
+        marks = [mark for entry in entries for mark in _marks(entry)]
+        if len(marks) > len(set(marks)) or not self._disk.taken.isdisjoint(marks):
+            return conflict("an entry, an execution id or an idempotency key is there already", WHERE)
+        return None
+
+    def _store(self, entry: Entry) -> None:
+        disk, summary = self._disk, entry.summary
+        disk.taken.update(_marks(entry))
+        insort(disk.rows.setdefault(entry.key, []), Row(entry.seq, entry.events, entry.body, entry.checksum))
+        if summary is not None:
+            disk.summaries[entry.key] = _copy(summary)
+            disk.keys[summary.id] = entry.key
+            if summary.idempotency_key is not None:
+                disk.idempotency_keys[summary.idempotency_key] = entry.key
+
+
+def _marks(entry: Entry) -> Iterator[Hashable]:
+    """What makes `entry` unlike every other."""
+    yield entry.key, entry.seq
+    if entry.seq == 0 and entry.summary is not None:
+        yield "id", entry.summary.id
+        if entry.summary.idempotency_key is not None:
+            yield "idempotency_key", entry.summary.idempotency_key
