@@ -17,7 +17,7 @@ from syncara.core.model import Step, Workflow
 T = TypeVar("T")
 
 
-class Summary(msgspec.Struct):
+class Summary(msgspec.Struct, gc=False):
     """The row that lists an execution without reading its journal. Times are Unix seconds."""
 
     key: int

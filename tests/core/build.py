@@ -18,10 +18,8 @@ START = 1_000.0
 """When runs start, unless a test says otherwise."""
 HANDLERS = {"work": None, "condition_check": None}
 """The handlers that definitions of these tests use, beside those of the core."""
-QUEUES = frozenset(
-    "timers prompt ready again due erred lost refused joins sweep leftover dirty".split()  # noqa: SIM905
-)
-"""What the board says may hold stale entries. Whether they matter shows in the next decisions."""
+QUEUES = frozenset({"timers", "prompt", "ready", "due", "joins", "sweep", "leftover", "dirty"})
+"""What may hold entries of steps that have gone on since. Whether they count shows in the next decisions."""
 RUNS: list[Run] = []
 """Every run of the test under way; conftest.py folds their journals when it ends."""
 
@@ -165,6 +163,7 @@ def state(board: Board) -> dict[str, Any]:
     """Every field of the board and its nodes but the queues, for comparing two boards."""
     fields = {name: value for name, value in vars(board).items() if name not in QUEUES and name != "plan"}
     fields["running"] = list(board.running)
+    fields["owed"] = list(board.owed.items())
     fields["nodes"] = [
         node and {name: getattr(node, name) for name in Node.__slots__}  # a task that does not exist yet is None
         for node in board.nodes

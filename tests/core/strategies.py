@@ -44,7 +44,7 @@ CONDITIONS = (
     "True",
     "False",
 )
-FIELDS = st.fixed_dictionaries(
+FIELDS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
         "on_error": st.sampled_from(["fail", "continue"]),
         "on_crash": st.sampled_from(["retry", "retry", "retry", "fail", "ask"]),
@@ -54,8 +54,12 @@ FIELDS = st.fixed_dictionaries(
     }
 )
 """Fields of steps and of tasks alike."""
-PARAMS = st.sampled_from([{}, {}, {}, {"v": "{context.x|0}"}, {"v": "{steps.S0.data}"}, {"v": "{context.missing}"}])
-CHANGES = st.sampled_from([{}, {}, {"x": 1}, {"y": 1, "x": 0}, {"k": "y", "y": 2}, {"y": 1, "x": 1}])
+PARAMS: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
+    [{}, {}, {}, {"v": "{context.x|0}"}, {"v": "{steps.S0.data}"}, {"v": "{context.missing}"}]
+)
+CHANGES: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
+    [{}, {}, {"x": 1}, {"y": 1, "x": 0}, {"k": "y", "y": 2}, {"y": 1, "x": 1}]
+)
 SECONDS = st.sampled_from([0, 0, 0, 0, 1, 10, 100])
 """From one fact to the next; that a clock may be set back is a test of its own."""
 
@@ -86,12 +90,13 @@ def plans(draw: st.DrawFn) -> Plan:
 
 @st.composite
 def steps(draw: st.DrawFn, number: int) -> Step:
+    """One step, with dependencies among those before it."""
     name = f"S{number}"
     after = draw(st.lists(st.integers(0, number - 1), unique=True, max_size=2)) if number else []
     rules = ["none_failed", "none_failed", "all_settled"]
     if after:
         rules += ["any_succeeded", "any_failed", "all_succeeded"]
-    fields = {
+    fields: dict[str, Any] = {
         "after": [f"S{n}" for n in after],
         "condition": draw(st.sampled_from([None, None, None, *CONDITIONS])) if number else None,
         "run_when": draw(st.sampled_from(rules)),

@@ -4,51 +4,94 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Any
+
+import pytest
 
 from syncara.core import events as e
 from syncara.core.board import Board
 from syncara.core.graph import Plan
 from syncara.core.limits import RULES
 from syncara.core.machine import advance, next_wake
+from syncara.core.model import Step
 from tests.core.build import START, step, workflow
 
-SMALL, LARGE = 200, 5_000
 DEPENDENCIES = 3
 GROWTH_MAX = 1.3
 
 Advance = Callable[[Board, e.Fact], list[e.AnyEvent]]
+Scenario = Callable[[int, Advance], Callable[[], None]]
+"""Prepares a run of so many steps, and returns what lives through it."""
 
 
-def dag(count: int) -> Plan:
-    """A random DAG in which each step waits for three of the hundred before it."""
+class Feeder:
+    """A board, and the steps of which an attempt is to be answered."""
+
+    def __init__(self, steps: Iterable[Step], advance_: Advance) -> None:
+        self.board = Board(Plan(workflow(*steps, max_parallel_steps=50)))
+        self.scheduled: list[str] = []
+        self._advance = advance_
+
+    def feed(self, fact: e.Fact) -> None:
+        events = self._advance(self.board, fact)
+        next_wake(self.board)
+        self.scheduled += [event.step for event in events if isinstance(event, e.StepScheduled)]
+
+    def start(self) -> None:
+        self.feed(e.Started(START, "ex", "wf", self.board.plan.top, rules=RULES))
+
+    def finish(self) -> None:
+        """Every attempt succeeds, in the order of the starts."""
+        for name in self.scheduled:  # grows while it runs
+            self.feed(e.StepSucceeded(START, name, 1, 1))
+        assert self.board.status == "completed"
+
+
+def random_dag(count: int, advance_: Advance) -> Callable[[], None]:
+    """Each step waits for three of the hundred before it."""
     chance = random.Random(count)
-    return Plan(
-        workflow(
-            *(
-                step(f"S{n}", [f"S{d}" for d in chance.sample(range(max(0, n - 100), n), min(n, DEPENDENCIES))])
-                for n in range(count)
-            ),
-            max_parallel_steps=50,
-        )
-    )
+    after = [chance.sample(range(max(0, n - 100), n), min(n, DEPENDENCIES)) for n in range(count)]
+    feeder = Feeder((step(f"S{n}", [f"S{d}" for d in each]) for n, each in enumerate(after)), advance_)
+
+    def live() -> None:
+        feeder.start()
+        feeder.finish()
+
+    return live
 
 
-def run_to_end(plan: Plan, advance_: Advance) -> None:
-    """Every step succeeds, in the order of the starts."""
-    board = Board(plan)
-    events = advance_(board, e.Started(START, "ex", "wf", plan.top, rules=RULES))
-    waiting = [event.step for event in events if isinstance(event, e.StepScheduled)]
-    for name in waiting:  # grows while it runs
-        events = advance_(board, e.StepSucceeded(START, name, 1, 1))
-        next_wake(board)
-        waiting += [event.step for event in events if isinstance(event, e.StepScheduled)]
-    assert board.status == "completed"
+def blocked_fan_out(count: int, advance_: Advance) -> Callable[[], None]:
+    """Every step is blocked for want of its handler, and told that it is back."""
+    feeder = Feeder((step(f"S{n}") for n in range(count)), advance_)
+
+    def live() -> None:
+        feeder.start()
+        for name in feeder.scheduled:  # grows while it runs
+            feeder.feed(e.StepErred(START, name, 1, "unknown_handler", "gone"))
+        names, feeder.scheduled = feeder.scheduled, []
+        for name in names:
+            feeder.feed(e.Signalled(START, name, "handler"))
+        feeder.finish()
+
+    return live
 
 
-def work_per_step(count: int, advance_: Advance) -> float:
+def watchers(count: int, advance_: Advance) -> Callable[[], None]:
+    """Half of the steps are watchers that wait for a key of their own."""
+    ordinary = [step(f"S{n}") for n in range(count // 2)]
+    watching = [step(f"W{n}", condition=f"context.get('k{n}')") for n in range(count // 2)]
+    feeder = Feeder([*ordinary, *watching], advance_)
+
+    def live() -> None:
+        feeder.start()
+        feeder.finish()
+
+    return live
+
+
+def work_per_step(count: int, scenario: Scenario, advance_: Advance) -> float:
     """Lines executed and functions called, C functions included, per step of a run."""
     work = 0
 
@@ -61,21 +104,24 @@ def work_per_step(count: int, advance_: Advance) -> float:
         nonlocal work
         work += event in ("call", "c_call")
 
-    plan = dag(count)
+    live = scenario(count, advance_)
     before = sys.gettrace(), sys.getprofile()
     sys.settrace(line)
     sys.setprofile(call)
     try:
-        run_to_end(plan, advance_)
+        live()
     finally:
         sys.settrace(before[0])
         sys.setprofile(before[1])
     return work / count
 
 
-def test_a_step_costs_the_same_in_a_large_workflow() -> None:
-    """From 200 steps to 5,000, the work for a step grows by less than 1.3 times."""
-    assert work_per_step(LARGE, advance) < GROWTH_MAX * work_per_step(SMALL, advance)
+@pytest.mark.parametrize(
+    ("scenario", "small", "large"), [(random_dag, 200, 5_000), (blocked_fan_out, 200, 1_000), (watchers, 200, 1_000)]
+)
+def test_a_step_costs_the_same_in_a_large_workflow(scenario: Scenario, small: int, large: int) -> None:
+    """With the number of steps, the work for each of them grows by less than 1.3 times."""
+    assert work_per_step(large, scenario, advance) < GROWTH_MAX * work_per_step(small, scenario, advance)
 
 
 def test_looking_at_every_step_once_for_each_event_would_be_noticed() -> None:
@@ -87,4 +133,4 @@ def test_looking_at_every_step_once_for_each_event_would_be_noticed() -> None:
                 break
         return advance(board, fact)
 
-    assert work_per_step(1_000, scanning) > GROWTH_MAX * work_per_step(SMALL, scanning)
+    assert work_per_step(1_000, random_dag, scanning) > GROWTH_MAX * work_per_step(200, random_dag, scanning)

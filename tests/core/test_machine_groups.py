@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -23,7 +25,7 @@ def test_a_group_is_expanded_when_it_starts() -> None:
 
 def test_tasks_may_carry_every_step_field_but_dependencies() -> None:
     """They become steps with these fields, and with ids that follow from the group's."""
-    fields = {
+    fields: dict[str, Any] = {
         "params": {"x": "{context.x}"},
         "timeout": 7,
         "retry_count": 1,
@@ -137,6 +139,17 @@ def test_tasks_retry_by_their_own_fields() -> None:
     run.err("G/b")
 
     assert {"G": "running", "G/a": "retrying", "G/b": "failed"} == run.statuses
+
+
+def test_what_an_earlier_attempt_failed_of_does_not_matter_to_the_group() -> None:
+    """A task that a retry put right is completed, whatever code its error had."""
+    run = Run(group("G", task("a")))
+    run.err("G/a", code="run_failed")
+    run.tick()
+
+    run.succeed("G/a", 1)
+
+    assert ("completed", {"a": 1}) == (run.statuses["G"], run.node("G").data)
 
 
 def test_tasks_take_turns_when_slots_are_few() -> None:

@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 
 from syncara.core import events as e
-from syncara.core.errors import NonRetryableError, Problem, ValidationError
+from syncara.core.errors import (
+    InvalidStateError,
+    NonRetryableError,
+    NotFoundError,
+    Problem,
+    SyncaraError,
+    ValidationError,
+)
 from syncara.core.limits import CONTEXT_BYTES_MAX, ERROR_CHARS_MAX, RESULT_BYTES_MAX
 from syncara.core.model import StepResult
 from syncara.runtimes.driver import Block, Call, bad_params, call_of, drive, failure, success, timeout
@@ -206,6 +213,16 @@ def test_an_error_after_which_no_attempt_can_help_is_not_retried(error: Exceptio
     fact = failure(call(Run(step("A"))), error, START)
 
     assert e.StepErred(START, "A", 1, code, str(error), retryable=False) == fact
+
+
+@pytest.mark.parametrize("kind", [InvalidStateError, NotFoundError])
+def test_an_error_that_a_handler_raises_is_never_taken_for_a_missing_handler(kind: type[SyncaraError]) -> None:
+    """A handler that works with workflows itself may raise any code; its step fails and is not blocked."""
+    run = Run(step("A", retry_count=0))
+
+    run.feed(failure(call(run), kind("unknown_handler", "the inner workflow has no handler"), START))
+
+    assert "failed" == run.statuses["A"]
 
 
 def test_params_against_their_schema_are_not_retried() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from syncara.core import events as e
 from syncara.core.model import StepResult
-from syncara.core.views import LogLine, StepState, Steps, copy_json, log, snapshot
+from syncara.core.views import LogLine, Steps, StepState, copy_json, log, snapshot
 from tests.core.build import START, Run, delay, group, step, task
 
 

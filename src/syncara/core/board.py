@@ -36,9 +36,21 @@ from syncara.core.node import (
 )
 from syncara.core.run_when import run_when
 
+_NOTHING: Iterator[Any] = iter(())
+
 
 class Board:
     """One execution. Read it freely; only `apply` changes it."""
+
+    # fmt: off
+    __slots__ = (
+        "cancelled", "chat_id", "code", "context", "created_at", "deadline", "delayed", "dirty", "due", "error",
+        "errors_seen", "execution_id", "failing", "finished_at", "held_since", "joins", "latest", "leftover",
+        "message_id", "nodes", "now", "open", "owed", "plan", "prompt", "ready", "recovery_deadline",
+        "recovery_timed_out", "retrying", "running", "start_at", "started_at", "status", "sweep", "timed_out",
+        "timers", "user_id", "waiting",
+    )
+    # fmt: on
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -79,9 +91,9 @@ class Board:
         """Steps whose attempt calls for a decision: its StepErred, LOST, REFUSED (a person said not to make it again)
         or AGAIN (to be made again under its number; needs a slot)."""
         self.joins: list[int] = []
-        self.sweep: Iterator[int] = iter(())
+        self.sweep: Iterator[int] = _NOTHING
         """Steps to be ended because the run fails, is cancelled or is out of time."""
-        self.leftover: Iterator[tuple[int, str, str]] = iter(())
+        self.leftover: Iterator[tuple[int, str, str]] = _NOTHING
         """Watchers to be skipped together, because the run went quiet: each with its code and reason."""
         self.dirty: dict[int, None] = dict.fromkeys(plan.watchers)
         """Watchers to ask, because something that they read has changed, the latest change last."""
@@ -294,6 +306,7 @@ class Board:
         i, node = self._find(event.step)
         self._move(i, node, RETRYING)
         node.code, node.error = event.code, event.error
+        node.crashes = 0  # whatever killed the process, this attempt came to an end without doing so
         self.owed[i] = event
 
     def _paused(self, event: e.Paused) -> None:

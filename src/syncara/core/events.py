@@ -11,14 +11,15 @@ from typing import Any
 import msgspec
 
 
-class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="event", tag=True):
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="event", tag=True, gc=False):
+    # JSON holds no cycles, so the garbage collector need not look into events.
     at: float
 
 
 # Facts: what happened.
 
 
-class Started(Event, frozen=True, omit_defaults=True):
+class Started(Event, frozen=True, omit_defaults=True, gc=False):
     """The execution exists. It pins the first `steps` steps of the workflow and the rule set."""
 
     execution_id: str
@@ -33,7 +34,7 @@ class Started(Event, frozen=True, omit_defaults=True):
     rules: int = 1
 
 
-class StepSucceeded(Event, frozen=True, omit_defaults=True):
+class StepSucceeded(Event, frozen=True, omit_defaults=True, gc=False):
     step: str
     attempt: int
     data: Any = None
@@ -44,7 +45,7 @@ class StepSucceeded(Event, frozen=True, omit_defaults=True):
     metadata: dict[str, Any] | None = None
 
 
-class StepErred(Event, frozen=True, omit_defaults=True):
+class StepErred(Event, frozen=True, omit_defaults=True, gc=False):
     """An attempt failed. Whether the step is tried again is decided by the machine."""
 
     step: str
@@ -57,19 +58,19 @@ class StepErred(Event, frozen=True, omit_defaults=True):
     """Seconds from this failure that a retry must wait at the least."""
 
 
-class Paused(Event, frozen=True, omit_defaults=True):
+class Paused(Event, frozen=True, omit_defaults=True, gc=False):
     pass
 
 
-class Resumed(Event, frozen=True, omit_defaults=True):
+class Resumed(Event, frozen=True, omit_defaults=True, gc=False):
     pass
 
 
-class Cancelled(Event, frozen=True, omit_defaults=True):
+class Cancelled(Event, frozen=True, omit_defaults=True, gc=False):
     reason: str = ""
 
 
-class Signalled(Event, frozen=True, omit_defaults=True):
+class Signalled(Event, frozen=True, omit_defaults=True, gc=False):
     """Something that a step waited for has arrived."""
 
     step: str
@@ -79,21 +80,21 @@ class Signalled(Event, frozen=True, omit_defaults=True):
     """For `on_crash`: `retry` or `fail`."""
 
 
-class RunnerLost(Event, frozen=True, omit_defaults=True):
+class RunnerLost(Event, frozen=True, omit_defaults=True, gc=False):
     """The process that ran the attempts ended before they did; their outcome is unknown."""
 
     clean: bool = False
     """True for an orderly stop (SIGTERM, a closed loop), which counts towards no conviction."""
 
 
-class Ticked(Event, frozen=True, omit_defaults=True):
+class Ticked(Event, frozen=True, omit_defaults=True, gc=False):
     """Time has passed: something that `next_wake` named may be due."""
 
 
 # Decisions: what follows.
 
 
-class StepScheduled(Event, frozen=True, omit_defaults=True):
+class StepScheduled(Event, frozen=True, omit_defaults=True, gc=False):
     """An attempt begins: the one event that makes a runtime call a handler."""
 
     step: str
@@ -103,19 +104,19 @@ class StepScheduled(Event, frozen=True, omit_defaults=True):
     """The rendered params, with the first attempt; None when they hold no placeholder."""
 
 
-class StepExpanded(Event, frozen=True, omit_defaults=True):
+class StepExpanded(Event, frozen=True, omit_defaults=True, gc=False):
     """A group began: its tasks are steps of their own from now on."""
 
     step: str
 
 
-class StepJoined(Event, frozen=True, omit_defaults=True):
+class StepJoined(Event, frozen=True, omit_defaults=True, gc=False):
     """All tasks of a group have settled well: the group is completed with `{task name: data}`."""
 
     step: str
 
 
-class StepSlept(Event, frozen=True, omit_defaults=True):
+class StepSlept(Event, frozen=True, omit_defaults=True, gc=False):
     """A delay began; it is over at `wake_at`, in whatever process."""
 
     step: str
@@ -123,13 +124,13 @@ class StepSlept(Event, frozen=True, omit_defaults=True):
     wake_at: float
 
 
-class StepWoke(Event, frozen=True, omit_defaults=True):
+class StepWoke(Event, frozen=True, omit_defaults=True, gc=False):
     """A delay is over: the step is completed with `{"seconds": …}`."""
 
     step: str
 
 
-class StepWaiting(Event, frozen=True, omit_defaults=True):
+class StepWaiting(Event, frozen=True, omit_defaults=True, gc=False):
     """The step waits for a person or an event named `signal`, for as long as it takes."""
 
     step: str
@@ -137,7 +138,7 @@ class StepWaiting(Event, frozen=True, omit_defaults=True):
     reason: str
 
 
-class StepBlocked(Event, frozen=True, omit_defaults=True):
+class StepBlocked(Event, frozen=True, omit_defaults=True, gc=False):
     """The step cannot run now through no fault of its own: `handler` is missing, or it awaits its `turn`."""
 
     step: str
@@ -145,14 +146,14 @@ class StepBlocked(Event, frozen=True, omit_defaults=True):
     reason: str
 
 
-class RetryPlanned(Event, frozen=True, omit_defaults=True):
+class RetryPlanned(Event, frozen=True, omit_defaults=True, gc=False):
     step: str
     attempt: int
     """The number of the attempt to come."""
     wake_at: float
 
 
-class StepFailed(Event, frozen=True, omit_defaults=True):
+class StepFailed(Event, frozen=True, omit_defaults=True, gc=False):
     """The step has failed for good."""
 
     step: str
@@ -160,7 +161,7 @@ class StepFailed(Event, frozen=True, omit_defaults=True):
     error: str
 
 
-class StepSkipped(Event, frozen=True, omit_defaults=True):
+class StepSkipped(Event, frozen=True, omit_defaults=True, gc=False):
     """The step did not run and will not. Codes are in `SKIPPED_BY_CONDITION` and `SKIPPED_BY_FAILURE`."""
 
     step: str
@@ -168,7 +169,7 @@ class StepSkipped(Event, frozen=True, omit_defaults=True):
     reason: str
 
 
-class StepCancelled(Event, frozen=True, omit_defaults=True):
+class StepCancelled(Event, frozen=True, omit_defaults=True, gc=False):
     """The step was under way and was ended: by a cancel, a deadline, or because the run failed meanwhile."""
 
     step: str
@@ -177,13 +178,13 @@ class StepCancelled(Event, frozen=True, omit_defaults=True):
     reason: str
 
 
-class TimedOut(Event, frozen=True, omit_defaults=True):
+class TimedOut(Event, frozen=True, omit_defaults=True, gc=False):
     code: str
     """`global_timeout` or `recovery_timeout`."""
     error: str
 
 
-class Finished(Event, frozen=True, omit_defaults=True):
+class Finished(Event, frozen=True, omit_defaults=True, gc=False):
     status: str
     code: str = ""
     """For a failed run, the code of its first failure; `global_timeout` when time ran out first."""

@@ -1,0 +1,155 @@
+"""What a simulation is made of: workflows, runs, what people do, and what goes wrong. Times are seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from syncara.testing.language import Condition, Param, literal
+
+Outcome = Literal["raise", "refuse", "non_retryable", "unsuccessful", "cancelled", "hang", "not_json", "retry_after"]
+"""How an attempt fails: an exception, `StepResult(success=False)` with `retryable=False`, NonRetryableError,
+`StepResult(success=False)`, a CancelledError of the handler's own, its timeout, a result that is not JSON, and
+`StepResult(success=False, retry_after=...)`."""
+
+
+@dataclass(frozen=True)
+class Write:
+    """A change of the handler's context: `set` a key, `nest` a value in a dict, `append` to a list, `drop` a key."""
+
+    verb: Literal["set", "nest", "append", "drop"]
+    key: str
+    value: Any = None
+
+
+@dataclass(frozen=True)
+class Script:
+    """What a handler does, whoever asks."""
+
+    seconds: float = 0.0
+    fails: int = 0
+    """How many attempts fail before one succeeds."""
+    how: Outcome = "raise"
+    data: Any = None
+    writes: tuple[Write, ...] = ()
+    stubborn: bool = False
+    """Goes on for a while when it is cancelled, and then returns as if nothing had been."""
+    poison: bool = False
+    """Kills the process, always."""
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    name: str
+    handler: str
+    params: Param = field(default_factory=lambda: literal({}))
+    dependencies: tuple[str, ...] = ()
+    condition: Condition | None = None
+    run_when: str = "none_failed"
+    on_error: str = "fail"
+    on_crash: str = "retry"
+    save_as: str | None = None
+    timeout: float = 300.0
+    retry_count: int = 3
+    retry_delay: float = 5.0
+    retry_backoff: float = 2.0
+    max_retry_delay: float = 300.0
+    tasks: tuple[PlannedStep, ...] = ()
+    script: Script = Script()
+
+    @property
+    def group(self) -> bool:
+        return self.handler == "parallel_group"
+
+    @property
+    def delay(self) -> bool:
+        return self.handler == "delay"
+
+    def definition(self) -> dict[str, Any]:
+        """The step as a developer would write it."""
+        params = {"tasks": [task.definition() for task in self.tasks]} if self.group else self.params.written
+        names = ("name", "handler", "run_when", "on_error", "on_crash", "timeout", "retry_count", "retry_delay")
+        found = {name: getattr(self, name) for name in (*names, "retry_backoff", "max_retry_delay")}
+        optional = {
+            "params": params,
+            "dependencies": list(self.dependencies),
+            "condition": self.condition.text if self.condition else None,
+            "save_as": self.save_as,
+        }
+        return found | {name: value for name, value in optional.items() if value}
+
+
+@dataclass(frozen=True)
+class PlannedWorkflow:
+    name: str
+    steps: tuple[PlannedStep, ...]
+    added: PlannedStep | None = None
+    """A step that somebody appends while runs are open."""
+    global_timeout: float = 1800.0
+    recovery_timeout: float = 300.0
+    max_parallel_steps: int = 5
+    auto_retry: bool = True
+
+    def definition(self) -> dict[str, Any]:
+        names = ("name", "global_timeout", "recovery_timeout", "max_parallel_steps", "auto_retry")
+        return {name: getattr(self, name) for name in names} | {"steps": [step.definition() for step in self.steps]}
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    workflow: int
+    context: dict[str, Any]
+    ahead: float | None = None
+    """Seconds from the request to the start, for a run that is scheduled."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """Something that a person asks for: at a time, or once a run's journal holds so many events."""
+
+    verb: Literal["execute", "pause", "resume", "cancel", "add_step", "shift"]
+    run: int = 0
+    """The run, or for add_step the workflow."""
+    at: float = 0.0
+    events: int | None = None
+    seconds: float = 0.0
+    """For shift: how far the wall clock is set."""
+    twice: bool = False
+    """Asked for twice in a row; for execute with an idempotency key."""
+
+
+Boundary = Literal[
+    "before_commit", "after_commit", "after_acknowledgement", "handler_begins", "handler_works", "handler_ends",
+    "clean_stop", "killed_while_stopping",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a process ends: at its n-th commit or handler call, or by a stop after some seconds."""
+
+    boundary: Boundary
+    nth: int = 1
+    seconds: float = 0.0
+    downtime: float = 0.0
+    """Until the next process."""
+    late: float | None = None
+    """In the next process the handler `late` is registered so long after the start."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    seed: int
+    workflows: tuple[PlannedWorkflow, ...]
+    runs: tuple[PlannedRun, ...]
+    operations: tuple[Operation, ...]
+    endings: tuple[Ending, ...]
+    full: tuple[tuple[float, float], ...] = ()
+    """When the disk is full."""
+    commit_seconds: float = 0.002
+    inline: float = 0.5
+    """The share of commits, of those that may be, done before `append` returns."""
+
+    @property
+    def shifted(self) -> bool:
+        return any(operation.verb == "shift" for operation in self.operations)
