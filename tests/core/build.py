@@ -161,7 +161,8 @@ def kinds(events: Collection[e.Event]) -> list[str]:
 
 def state(board: Board) -> dict[str, Any]:
     """Every field of the board and its nodes but the queues, for comparing two boards."""
-    fields = {name: value for name, value in vars(board).items() if name not in QUEUES and name != "plan"}
+    names = set(Board.__slots__) - {*QUEUES, "plan"}
+    fields = {name: getattr(board, name) for name in sorted(names)}
     fields["running"] = list(board.running)
     fields["owed"] = list(board.owed.items())
     fields["nodes"] = [
