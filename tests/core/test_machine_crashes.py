@@ -164,6 +164,21 @@ def test_after_two_unclean_deaths_a_step_waits_for_its_turn() -> None:
     assert e.StepScheduled(START, "A", 1) == run.only(e.StepScheduled)
 
 
+def test_a_turn_that_cannot_be_used_at_once_is_not_taken() -> None:
+    """While paused or without a free slot a suspect stays blocked, so that no two turns are out when the process dies."""
+    run = Run(step("A"), step("B"), max_parallel_steps=1)
+    crash_times(run, 2)
+    assert {"A": "blocked", "B": "running"} == run.statuses
+
+    assert [] == run.signal("A", "turn")
+    run.pause()
+    run.succeed("B")
+    assert [] == run.signal("A", "turn")
+    run.resume()
+
+    assert ["Signalled", "StepScheduled"] == kinds(run.signal("A", "turn"))
+
+
 def test_the_third_unclean_death_convicts_the_step_that_was_running() -> None:
     """The suspect whose turn it was fails as poison; the one that waited does not."""
     run = Run(step("Guilty"), step("Innocent"))

@@ -153,6 +153,17 @@ def test_a_lost_attempt_of_a_failing_run_is_made_again_under_its_number() -> Non
     assert [e.StepScheduled(START, "B", 1)] == run.made(e.StepScheduled)
 
 
+def test_a_lost_attempt_that_only_waited_for_a_slot_is_made_again_when_the_run_fails() -> None:
+    """A person had decided to make it again before the failure."""
+    run = Run(step("A", on_crash="ask"), step("B"), max_parallel_steps=1)
+    run.lose_runner()
+    run.signal("A", "on_crash", "retry")
+
+    run.fail("B")
+
+    assert [e.StepScheduled(START, "A", 1)] == run.made(e.StepScheduled)
+
+
 def test_delays_retry_waits_and_waits_end_cancelled_after_a_failure() -> None:
     """What is under way without a handler is ended, with the reason."""
     run = Run(

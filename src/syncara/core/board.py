@@ -19,7 +19,6 @@ from syncara.core.graph import Plan
 from syncara.core.limits import ERRORS_KEPT_MAX, RULES
 from syncara.core.model import GROUP, ExecutionStatus, StepStatus
 from syncara.core.node import (
-    AGAIN,
     BLOCKED,
     CANCELLED,
     COMPLETED,
@@ -44,9 +43,9 @@ class Board:
 
     # fmt: off
     __slots__ = (
-        "cancelled", "chat_id", "code", "context", "created_at", "deadline", "delayed", "dirty", "due", "error",
-        "errors_seen", "execution_id", "failing", "finished_at", "held_since", "joins", "latest", "leftover",
-        "message_id", "nodes", "now", "open", "owed", "plan", "prompt", "ready", "recovery_deadline",
+        "again", "cancelled", "chat_id", "code", "context", "created_at", "deadline", "delayed", "dirty", "due",
+        "error", "errors_seen", "execution_id", "failing", "finished_at", "held_since", "joins", "latest",
+        "leftover", "message_id", "nodes", "now", "open", "owed", "plan", "prompt", "ready", "recovery_deadline",
         "recovery_timed_out", "retrying", "running", "start_at", "started_at", "status", "sweep", "timed_out",
         "timers", "user_id", "waiting",
     )
@@ -88,8 +87,9 @@ class Board:
         self.due: list[tuple[float, int]] = []
         """A heap of retry waits that are over and need a slot."""
         self.owed: dict[int, object] = {}
-        """Steps whose attempt calls for a decision: its StepErred, LOST, REFUSED (a person said not to make it again)
-        or AGAIN (to be made again under its number; needs a slot)."""
+        """Steps whose attempt calls for a decision: its StepErred, LOST, or REFUSED (by a person who was asked)."""
+        self.again: dict[int, None] = {}
+        """Steps whose attempt is to be made again under its number; needs a slot."""
         self.joins: list[int] = []
         self.sweep: Iterator[int] = _NOTHING
         """Steps to be ended because the run fails, is cancelled or is out of time."""
@@ -196,6 +196,8 @@ class Board:
         node.wake_at = None
         if self.owed:
             self.owed.pop(i, None)
+        if self.again:
+            self.again.pop(i, None)
         watchers = self.plan.watchers_of_steps
         if watchers:
             self._touch(watchers, self.plan.steps[i].name)
@@ -295,7 +297,7 @@ class Board:
         self, i: int, node: Node, data: Any, changes: dict[str, Any] | None = None, removed: tuple[str, ...] = ()
     ) -> None:
         node.data = data
-        node.error = None
+        node.code, node.error = "", None
         save_as = self.plan.steps[i].save_as
         if save_as:
             changes = {**(changes or {}), save_as: data}
@@ -306,7 +308,6 @@ class Board:
         i, node = self._find(event.step)
         self._move(i, node, RETRYING)
         node.code, node.error = event.code, event.error
-        node.crashes = 0  # whatever killed the process, this attempt came to an end without doing so
         self.owed[i] = event
 
     def _paused(self, event: e.Paused) -> None:
@@ -325,7 +326,10 @@ class Board:
         i, node = self._find(event.step)
         self._move(i, node, RETRYING)
         node.reason = None
-        self.owed[i] = REFUSED if event.data == "fail" else AGAIN
+        if event.data == "fail":
+            self.owed[i] = REFUSED
+        else:
+            self.again[i] = None
 
     def _runner_lost(self, event: e.RunnerLost) -> None:
         for i in list(self.running):
@@ -359,7 +363,7 @@ class Board:
     def _scheduled(self, event: e.StepScheduled) -> None:
         i, node = self._under_way(event.step, RUNNING)
         self.running[i] = None
-        node.attempts = event.attempt
+        node.attempts = node.next_attempt = event.attempt
         if event.params is not None:
             node.params = event.params
 
@@ -403,6 +407,7 @@ class Board:
         i, node = self._find(event.step)
         self._move(i, node, RETRYING)
         node.wake_at = event.wake_at
+        node.next_attempt = event.attempt
         heappush(self.timers, (event.wake_at, i))
 
     def _failed(self, event: e.StepFailed) -> None:

@@ -19,6 +19,10 @@ from syncara.core.machine import is_seconds
 from syncara.core.model import CONDITION_CHECK, CORE_HANDLERS, DELAY, GROUP, OnCrash, OnError, RunWhen, Step, Workflow
 from syncara.core.placeholders import compile_params
 
+CYCLES_SHOWN_MAX = 20
+DELAY_ROOM_S = 60
+"""What a global timeout needs beyond its delays."""
+
 HandlerCheck = Callable[[dict[str, Any]], list[Problem]] | None
 
 Rule = tuple[Callable[[Any], bool], str]
@@ -34,7 +38,7 @@ def _whole(low: int, high: int) -> Rule:
 def _seconds(low: float, high: float = limits.SECONDS_MAX) -> Rule:
     return (
         lambda v: isinstance(v, int | float) and not isinstance(v, bool) and low <= v <= high,
-        f"a number of seconds from {low:g} to {high:g}",
+        f"a number of seconds from {low:.15g} to {high:.15g}",
     )
 
 
@@ -67,7 +71,7 @@ _NAMES: Rule = (
     lambda v: (
         isinstance(v, list | tuple)
         and len(v) <= limits.DEPENDENCIES_MAX
-        and all(isinstance(name, str) and name.strip() for name in v)
+        and all(isinstance(name, str) and name.strip() and encodable(name) for name in v)
     ),
     "a list of step ids or names",
 )
@@ -148,7 +152,7 @@ def _field_problems(
         if rule is None:
             known = [*rules, *also]
             fix = nearest(str(name), known) or "the fields are " + ", ".join(known)
-            found.append(Problem("unknown_field", where, f"there is no field '{name}'", fix))
+            found.append(Problem("unknown_field", where, f"there is no field {shown(name)}", fix))
         elif not rule[0](value):
             code = "empty_name" if name == "name" and isinstance(value, str) and not value.strip() else "wrong_type"
             message = f"'{name}' must be {rule[1]}, and is {shown(value)}"
@@ -211,7 +215,7 @@ def _require_json(value: Any, path: str, depth: int) -> None:
         if not math.isfinite(value):
             raise ValueError(f"{path} is {value}, which JSON cannot hold")
     elif depth >= limits.JSON_DEPTH_MAX:
-        raise ValueError(f"{path[:80]}… is nested more than {limits.JSON_DEPTH_MAX} deep")
+        raise ValueError(f"{path[:_SHOWN_CHARS]}… is nested more than {limits.JSON_DEPTH_MAX} deep")
     elif kind is list or kind is tuple:
         for n, item in enumerate(value):
             _require_json(item, f"{path}[{n}]", depth + 1)
@@ -219,9 +223,14 @@ def _require_json(value: Any, path: str, depth: int) -> None:
         for key, item in value.items():
             if type(key) is not str:
                 raise ValueError(f"{path} has a key that is not text: {shown(key)}")
-            _require_json(item, f"{path}.{key}", depth + 1)
+            _require_json(item, f"{path}.{_short(key)}", depth + 1)
     else:
         raise ValueError(f"{path} is a {kind.__name__}, which is not JSON")
+
+
+def _short(key: str) -> str:
+    """A key as part of a path: one that is long, or cannot be written, as it is shown."""
+    return key if len(key) <= _SHOWN_CHARS and key.isprintable() else shown(key)
 
 
 def _plain(value: Any) -> Any:
@@ -377,22 +386,27 @@ def _resolve(workflow: Workflow) -> tuple[list[Problem], list[tuple[int, ...]]]:
 
 
 def _cycles(workflow: Workflow, dependencies: list[tuple[int, ...]]) -> list[Problem]:
-    """One problem for each separate circle, spelled out."""
-    left = set(range(len(dependencies))) - set(_order(dependencies))
-    found = []
-    while left:
+    """One problem for each circle, spelled out, until none would be left."""
+    found: list[Problem] = []
+    broken: set[int] = set()
+    while len(found) < CYCLES_SHOWN_MAX:
+        open_ones = [
+            () if i in broken else tuple(d for d in ds if d not in broken) for i, ds in enumerate(dependencies)
+        ]
+        left = set(range(len(dependencies))) - set(_order(open_ones))
+        if not left:
+            break
         path: dict[int, int] = {}
-        step: int | None = min(left)
-        while step is not None and step not in path:
+        step = min(left)
+        while step not in path:
             path[step] = len(path)
-            step = next((d for d in dependencies[step] if d in left), None)
-        if step is not None:
-            circle = [i for i, place in path.items() if place >= path[step]]
-            names = [workflow.steps[i].name for i in reversed([*circle, step])]
-            message = "these steps wait for one another: " + " -> ".join(f"'{name}'" for name in names)
-            fix = f"remove one of these dependencies, for instance '{names[-2]}' from '{names[-1]}'"
-            found.append(Problem("dependency_cycle", f"workflow '{workflow.name}'", message, fix))
-        left -= path.keys()
+            step = next(d for d in open_ones[step] if d in left)
+        circle = [i for i, place in path.items() if place >= path[step]]
+        broken.update(circle)
+        names = [workflow.steps[i].name for i in reversed([*circle, step])]
+        message = "these steps wait for one another: " + " -> ".join(f"'{name}'" for name in names)
+        fix = f"remove one of these dependencies, for instance '{names[-2]}' from '{names[-1]}'"
+        found.append(Problem("dependency_cycle", f"workflow '{workflow.name}'", message, fix))
     return found
 
 
@@ -413,8 +427,10 @@ def _long_delays(workflow: Workflow, dependencies: list[tuple[int, ...]]) -> lis
     if total <= workflow.global_timeout:
         return []
     last = workflow.steps[longest.index(total)].name
-    message = f"the delays up to '{last}' add up to {total:g} s, and global_timeout is {workflow.global_timeout:g} s"
-    fix = f"set global_timeout to at least {total + 60:g}"
+    limit = workflow.global_timeout
+    message = f"the delays up to '{last}' add up to {total:.15g} s, and global_timeout is {limit:.15g} s"
+    needed = math.ceil(total) + DELAY_ROOM_S
+    fix = f"set global_timeout to at least {needed}" if needed <= limits.SECONDS_MAX else "shorten the delays"
     return [Problem("delay_exceeds_timeout", f"workflow '{workflow.name}'", message, fix)]
 
 

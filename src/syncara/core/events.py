@@ -191,6 +191,8 @@ class Finished(Event, frozen=True, omit_defaults=True, gc=False):
     error: str | None = None
 
 
+UNKNOWN_HANDLER = "unknown_handler"
+"""The code of a StepErred for an attempt that was never made, because its handler is not registered here."""
 SKIPPED_BY_CONDITION = frozenset({"condition_false", "condition_error", "never_true", "not_needed"})
 """Its own condition was false, not to be evaluated or never true; or run_when was not met, without any failure."""
 SKIPPED_BY_FAILURE = frozenset({"upstream_failed", "run_failed", "run_cancelled", "global_timeout", "recovery_timeout"})

@@ -26,6 +26,7 @@ class Plan:
         "conditions",
         "dependencies",
         "followers",
+        "group_watchers",
         "index",
         "parents",
         "recovery",
@@ -78,6 +79,7 @@ class Plan:
 
     def _index_watchers(self) -> None:
         self.watchers = [i for i in range(self.top) if self.conditions[i] is not None and not self.dependencies[i]]
+        self.group_watchers = [i for i in self.watchers if self.steps[i].handler == GROUP]
         self.watchers_of_context: dict[str | None, list[int]] = {}
         self.watchers_of_steps: dict[str | None, list[int]] = {}
         for i in self.watchers:

@@ -4,7 +4,7 @@
 It is pure. `fact.at` is the only clock there is, and the same journal always leads to the same state and decisions,
 so recovery, replay and the Temporal runtime need no rules of their own.
 
-Where a rule stands: what may start, and when: `_next_start`, `_start`. A retry: `_after_error`. An attempt lost in a
+Where a rule stands: what may start, and when: `_without_slot`, `_next_start`, `_start`. A retry: `_after_error`. An attempt lost in a
 crash: `_after_loss`. The end of the rest when a run fails: `_sweep_one`. The final status: `_finish`.
 """
 
@@ -24,7 +24,6 @@ from syncara.core.expressions import ConditionFailed
 from syncara.core.limits import CRASHES_MAX, SECONDS_MAX
 from syncara.core.model import DELAY, GROUP, ExecutionStatus, Step
 from syncara.core.node import (
-    AGAIN,
     BLOCKED,
     CANCELLED,
     DELAYED,
@@ -33,6 +32,7 @@ from syncara.core.node import (
     REFUSED,
     RETRYING,
     RUNNING,
+    SKIPPED,
     WAITING,
     Node,
 )
@@ -162,15 +162,14 @@ def _after_attempt(board: Board, at: float) -> e.Decision | None:
     for i, owed in board.owed.items():
         if isinstance(owed, e.StepErred):
             return _after_error(board, i, owed, at)
-        if owed is not AGAIN:
-            return _after_loss(board, i, owed, at)
+        return _after_loss(board, i, owed, at)
     return None
 
 
 def _after_error(board: Board, i: int, erred: e.StepErred, at: float) -> e.Decision:
     """A failed attempt is tried again, blocked until its handler is back, or the step has failed."""
     step = board.plan.steps[i]
-    if erred.code == "unknown_handler":
+    if erred.code == e.UNKNOWN_HANDLER:
         if _no_room(board, i):
             return e.StepCancelled(at, step.name, *_sweep_reason(board, i))
         return e.StepBlocked(at, step.name, "handler", erred.error)
@@ -207,7 +206,7 @@ def _after_loss(board: Board, i: int, owed: object, at: float) -> e.Decision | N
         return e.StepWaiting(at, step.name, "on_crash", reason)
     if node.crashes >= SUSPECT_CRASHES:
         return _await_turn(board, i, node, at)
-    return e.StepScheduled(at, step.name, node.attempts)
+    return e.StepScheduled(at, step.name, node.next_attempt)
 
 
 def _await_turn(board: Board, i: int, node: Node, at: float) -> e.StepBlocked:
@@ -228,7 +227,7 @@ def _sweep_one(board: Board, at: float) -> e.Decision | None:
             return e.StepCancelled(at, step.name, code, reason)
         if step.handler == GROUP or (node.status is RUNNING and code == "run_failed"):
             continue  # a group ends with its tasks
-        if i in board.owed and code == "run_failed":
+        if (i in board.owed or i in board.again) and code == "run_failed":
             continue  # an attempt that erred fails by itself; one that was lost may finish like any other
         return e.StepCancelled(at, step.name, code, reason)
     return None
@@ -259,7 +258,7 @@ def _join(board: Board, at: float) -> e.Decision | None:
                 continue
             if node.status is FAILED and board.plan.steps[task].on_error == "fail":
                 failed.append(f"{board.plan.steps[task].name}: {node.error}")
-            elif node.status is CANCELLED or node.code in e.SKIPPED_BY_FAILURE:
+            elif node.status is CANCELLED or (node.status is SKIPPED and node.code in e.SKIPPED_BY_FAILURE):
                 ended = ended or node
         if failed:
             more = len(failed) - FAILURES_SHOWN
@@ -285,8 +284,8 @@ def _wake(board: Board, at: float) -> e.Decision | None:
     return None
 
 
-def _next_start(board: Board, at: float) -> e.Decision | None:
-    """The next step that can start: first what needs no slot, then attempts to repeat, retries, and new steps."""
+def _without_slot(board: Board, at: float) -> e.Decision | None:
+    """What needs no slot: groups, and steps whose run_when is not met."""
     while board.prompt:
         i = board.prompt.popleft()
         node = board.nodes[i]
@@ -294,25 +293,34 @@ def _next_start(board: Board, at: float) -> e.Decision | None:
             if node.code:
                 return e.StepSkipped(at, board.plan.steps[i].name, node.code, _unmet(board, i))
             return _start(board, i, node, at)
+    return None
+
+
+def _next_start(board: Board, at: float) -> e.Decision | None:
+    """The next attempt, where a slot is free: one to be repeated, then retries, then new steps."""
     if board.slots_free <= 0:
         return None
-    for i, owed in board.owed.items():
+    for i in board.again:
         node = board.nodes[i]
-        if node is not None and owed is AGAIN:
-            if node.crashes >= SUSPECT_CRASHES and node.signal != "turn":
-                return _await_turn(board, i, node, at)
-            return e.StepScheduled(at, board.plan.steps[i].name, node.attempts)
+        if node is not None:
+            return _repeat(board, i, node, at, has_turn=node.signal == "turn")
     while board.due:
         wake_at, i = heappop(board.due)
         node = board.nodes[i]
         if node is not None and node.status is RETRYING and node.wake_at == wake_at:
-            return e.StepScheduled(at, board.plan.steps[i].name, node.attempts + 1)
+            return _repeat(board, i, node, at, has_turn=False)
     while board.ready:
         i = board.ready.popleft()
         node = board.nodes[i]
         if node is not None and node.status is PENDING:
             return _start(board, i, node, at)
     return None
+
+
+def _repeat(board: Board, i: int, node: Node, at: float, *, has_turn: bool) -> e.Decision:
+    if node.crashes >= SUSPECT_CRASHES and not has_turn:
+        return _await_turn(board, i, node, at)
+    return e.StepScheduled(at, board.plan.steps[i].name, node.next_attempt)
 
 
 def _unmet(board: Board, i: int) -> str:
@@ -326,14 +334,12 @@ def _unmet(board: Board, i: int) -> str:
 
 def _ask_watchers(board: Board, at: float) -> e.Decision | None:
     """Start a watcher whose condition has become true. One that is false is asked again after the next change."""
-    for i in list(board.dirty):
+    asked = board.dirty if board.slots_free > 0 else board.plan.group_watchers  # a group needs no slot
+    for i in [i for i in asked if i in board.dirty]:
         node = board.nodes[i]
-        if node is None or node.status is not PENDING:
-            del board.dirty[i]
-        elif board.plan.steps[i].handler == GROUP or board.slots_free > 0:
-            del board.dirty[i]
-            if _judge(board, i)[0]:
-                return _carry_out(board, i, at)
+        del board.dirty[i]
+        if node is not None and node.status is PENDING and _judge(board, i)[0]:
+            return _carry_out(board, i, at)
     return None
 
 
@@ -376,6 +382,7 @@ _RULES: tuple[Callable[[Board, float], e.Decision | None], ...] = (
     _join,
     _wake,
     _skip_leftover,
+    _without_slot,
     _next_start,
     _ask_watchers,
     _quiet,

@@ -11,7 +11,7 @@ RETRYING, WAITING, BLOCKED = StepStatus.RETRYING, StepStatus.WAITING, StepStatus
 COMPLETED, FAILED = StepStatus.COMPLETED, StepStatus.FAILED
 SKIPPED, CANCELLED = StepStatus.SKIPPED, StepStatus.CANCELLED
 
-LOST, REFUSED, AGAIN = "lost", "refused", "again"
+LOST, REFUSED = "lost", "refused"
 
 
 class Node:
@@ -25,6 +25,7 @@ class Node:
         "error",
         "finished_at",
         "metadata",
+        "next_attempt",
         "open_dependencies",
         "open_tasks",
         "params",
@@ -42,6 +43,7 @@ class Node:
         self.open_dependencies = open_dependencies
         self.open_tasks = 0
         self.attempts = 0
+        self.next_attempt = 1
         self.crashes = 0
         """Unclean deaths of the process while this step was in its handler."""
         self.params: dict[str, Any] | None = None

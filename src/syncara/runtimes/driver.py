@@ -225,6 +225,7 @@ def failure(call: Call, error: BaseException, at: float) -> e.StepErred:
     """The fact of a handler that raised."""
     final = isinstance(error, NonRetryableError | ValidationError)
     code = error.code if isinstance(error, SyncaraError) else "error"
+    code = "error" if code == e.UNKNOWN_HANDLER else code  # what a handler raises is never a missing handler
     name = type(error).__name__
     try:
         said = str(error)
@@ -245,7 +246,7 @@ def timeout(call: Call, at: float) -> e.StepErred:
 
 
 def unknown_handler(call: Call, at: float) -> e.StepErred:
-    return _erred(call, at, "unknown_handler", f"the handler '{call.handler}' is not registered in this process")
+    return _erred(call, at, e.UNKNOWN_HANDLER, f"the handler '{call.handler}' is not registered in this process")
 
 
 def _erred(
