@@ -24,7 +24,7 @@ from rich.text import Text
 
 from syncara import Execution, MultiStepProcessor, StepStatus
 from syncara.core.events import StepSlept
-from syncara.doors.live import follow
+from syncara.doors.cli.live import follow
 
 T = TypeVar("T")
 

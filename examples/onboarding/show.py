@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.text import Text
 
 from syncara import Execution, MultiStepProcessor, SyncaraError
-from syncara.doors.live import view
+from syncara.doors.cli.live import view
 
 RECORDED = ("send_message", "find_time_zone")
 """Handlers whose calls the worker records."""

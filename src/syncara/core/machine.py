@@ -4,8 +4,13 @@
 It is pure. `fact.at` is the only clock there is, and the same journal always leads to the same state and decisions,
 so recovery, replay and the Temporal runtime need no rules of their own.
 
-Where a rule stands: what may start, and when: `_without_slot`, `_next_start`, `_start`. A retry: `_after_error`. An attempt lost in a
-crash: `_after_loss`. The end of the rest when a run fails: `_sweep_one`. The final status: `_finish`.
+Where each rule stands:
+    a retry                                 `_after_error`
+    an attempt lost in a crash              `_after_loss`
+    what starts next, and with what         `_next_start`, `_start`
+    the end of the rest when a run fails    `_sweep_one`
+    a group's outcome                       `_join`
+    the final status                        `_finish`
 """
 
 from __future__ import annotations

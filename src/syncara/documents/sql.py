@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, NoReturn
 import msgspec
 
 from syncara.core.errors import Problem, ValidationError
-from syncara.core.limits import MIB
+from syncara.documents.calls import encode
 from syncara.documents.query import Condition, Query
 from syncara.documents.values import (
     ARRAY,
@@ -22,12 +22,10 @@ from syncara.documents.values import (
     OBJECT,
     Path,
     canonical,
-    check_json,
     rank,
     reach,
 )
 
-DOCUMENT_BYTES_MAX = 1 * MIB
 INDEXES_MAX = 20
 """Indexes of one collection."""
 INDEXED_VALUES_MAX = 500
@@ -99,7 +97,7 @@ class Collection:
 
     def add(self, document: dict[str, Any], where: str) -> None:
         """Raises ValidationError: `duplicate_id`, `duplicate_value`, or for what a document cannot hold."""
-        body = _encode(document, where)
+        body = encode(document, where)
         added = self._connection.execute(
             "INSERT INTO documents (scope, collection, id, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
             (*self._place, canonical(document["_id"]), body),
@@ -112,7 +110,7 @@ class Collection:
 
     def replace(self, row: Row, document: dict[str, Any], where: str) -> bool:
         """Store `document` in place of the row's; False when nothing has changed. Raises as `add` does."""
-        body = _encode(document, where)
+        body = encode(document, where)
         if body == row.body:
             return False
         self._connection.execute("UPDATE documents SET body = ? WHERE number = ?", (body, row.number))
@@ -189,15 +187,6 @@ class Collection:
 
     def _refuse(self, code: str, where: str, message: str, fix: str) -> NoReturn:
         raise ValidationError([Problem(code, f"collection '{self._place[1]}', {where}", message, fix)])
-
-
-def _encode(document: dict[str, Any], where: str) -> str:
-    check_json(document, where, stored=True)
-    body: bytes = _encode_json(document)
-    if len(body) > DOCUMENT_BYTES_MAX:
-        message = f"{len(body)} bytes are more than the {DOCUMENT_BYTES_MAX} of one document"
-        raise ValidationError([Problem("document_too_large", where, message, "split it into several documents")])
-    return body.decode()
 
 
 def _keys(document: dict[str, Any], path: Path) -> set[Key]:
