@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+
+from tests.documents.mongodb_server import mongodb_server
 
 # A slow machine is no failure, and CI must give the same answer for the same commit.
 settings.register_profile("local", deadline=None)
@@ -17,3 +20,10 @@ settings.load_profile("ci" if os.environ.get("CI") == "true" else "local")
 def anyio_backend() -> str:
     """Tests written as `async def` run on asyncio."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def mongodb_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server that speaks MongoDB's protocol, started when the first test asks for it."""
+    with mongodb_server(tmp_path_factory.mktemp("mongodb")) as url:
+        yield url

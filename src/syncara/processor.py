@@ -45,6 +45,9 @@ class Processor:
         self._plans_lock = threading.Lock()
         self._valid: dict[tuple[str, int], int] = {}
         """Definitions found right, with the version of the handlers that they were checked against."""
+        self._counts: dict[str, int | None] = {}
+        """How many steps definitions have, as read in this turn of the loop: a crowd of starts asks once."""
+        self._counted_on: asyncio.AbstractEventLoop | None = None
         self._starting: dict[str, asyncio.Future[str]] = {}
 
     # Definitions.
@@ -65,6 +68,7 @@ class Processor:
         if problems:
             raise ValidationError(problems)
         self._store.add_steps(workflow_id, made)
+        self._counts.pop(workflow_id, None)
         return [step.id for step in made]
 
     def define(self, definition: Workflow | Mapping[str, Any]) -> str:
@@ -111,7 +115,8 @@ class Processor:
         return self._store.workflows(limit, offset)
 
     def delete_workflow(self, workflow_id: str) -> bool:
-        return self._store.delete_workflow(arguments.text("workflow_id", workflow_id))
+        self._counts.pop(arguments.text("workflow_id", workflow_id), None)
+        return self._store.delete_workflow(workflow_id)
 
     def validate(self, workflow_id: str) -> list[Problem]:
         workflow = self._store.workflow(arguments.text("workflow_id", workflow_id))
@@ -198,7 +203,7 @@ class Processor:
 
     def _runnable(self, workflow_id: str, chat_id: Any) -> Plan:
         """The definition as it is now. Raises ValidationError with everything that keeps it from running."""
-        steps = self._store.step_count(arguments.text("workflow_id", workflow_id))
+        steps = self._step_count(arguments.text("workflow_id", workflow_id))
         if steps is None:
             raise self._no_workflow(workflow_id)
         key = (workflow_id, steps)
@@ -222,6 +227,20 @@ class Processor:
             if problems:
                 raise ValidationError(problems)
         return plan
+
+    def _step_count(self, workflow_id: str) -> int | None:
+        loop = asyncio.get_running_loop()
+        if self._counted_on is not loop:
+            self._forget_counts()
+            self._counted_on = loop
+            loop.call_soon(self._forget_counts)
+        if workflow_id not in self._counts:
+            self._counts[workflow_id] = self._store.step_count(workflow_id)
+        return self._counts[workflow_id]
+
+    def _forget_counts(self) -> None:
+        self._counts.clear()
+        self._counted_on = None
 
     # Steering.
 

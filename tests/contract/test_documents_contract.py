@@ -5,7 +5,8 @@ Another implementation is one more parameter of the fixture.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from syncara.abc import Documents
 from syncara.core.errors import ValidationError
 from syncara.documents.embedded import EmbeddedDocuments
+from syncara.documents.mongodb import MongoDocuments
 from syncara.stores.sqlite import SqliteStore
 
 USERS: list[dict[str, Any]] = [
@@ -21,14 +23,32 @@ USERS: list[dict[str, Any]] = [
     {"_id": 2, "name": "Budi", "age": 17, "tags": [], "home": {"city": "Medan"}},
     {"_id": 3, "name": "Citra", "age": 52, "tags": ["b"]},
 ]
+NX_GAPS = {
+    "test_a_query_finds_the_documents_that_match[mongodb-whole object]": "takes the fields of an object for operators",
+    "test_a_query_finds_the_documents_that_match[mongodb-numbers of two types]": "$in: an _id of 1 is not 1.0",
+    "test_a_query_finds_the_documents_that_match[mongodb-not]": "has no $not",
+    "test_a_projection_cuts_documents_to_the_fields_wanted[mongodb-nested]": "makes a field with a dot in its name",
+    "test_the_id_of_a_document_never_changes[mongodb]": "changes it",
+    "test_a_unique_index_is_refused_where_a_value_is_there_twice[mongodb]": "says so without an error code",
+    "test_an_index_changes_no_answer[mongodb-array]": "finds no element of an array through an index",
+}
+"""What nx-27017, which is not MongoDB, does otherwise. An entry that no longer holds fails its test."""
+databases = (f"contract_{number}" for number in count())
 
 
-@pytest.fixture(params=["embedded"])
-def documents(tmp_path: Path) -> Iterator[Documents]:
+@pytest.fixture(params=["embedded", "mongodb"])
+async def documents(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Documents]:
     """An empty set of collections."""
-    store = SqliteStore(tmp_path / "documents.db", durability="fast")
-    yield EmbeddedDocuments(store.file)
-    store.close()
+    if request.param == "mongodb":
+        if gap := NX_GAPS.get(request.node.name):
+            request.applymarker(pytest.mark.xfail(reason=f"nx-27017 {gap}", strict=True))
+        mongodb = MongoDocuments(request.getfixturevalue("mongodb_url"), next(databases))
+        yield mongodb
+        await mongodb.close()
+    else:
+        store = SqliteStore(tmp_path / "documents.db", durability="fast")
+        yield EmbeddedDocuments(store.file)
+        store.close()
 
 
 @pytest.fixture
@@ -63,10 +83,12 @@ async def test_documents_come_back_as_they_were_inserted(users: Documents) -> No
         ({"tags": "b"}, [1, 3]),
         ({"home.city": "Medan"}, [2]),
         ({"home": None}, [3]),
-        ({"home": {"city": "Medan"}}, [2]),
-        ({"_id": {"$in": [3, 1.0, "x"]}}, [1, 3]),
+        pytest.param({"home": {"city": "Medan"}}, [2], id="whole object"),
+        ({"_id": {"$in": [3, 1, "x"]}}, [1, 3]),
+        pytest.param({"_id": {"$in": [3.0, 1.0]}}, [1, 3], id="numbers of two types"),
         ({"$or": [{"name": {"$regex": "^c", "$options": "i"}}, {"tags": {"$size": 0}}]}, [2, 3]),
-        ({"age": {"$not": {"$gt": 20}}, "name": {"$ne": "Ani"}}, [2]),
+        ({"age": {"$nin": [31, 52]}, "name": {"$ne": "Ani"}}, [2]),
+        pytest.param({"age": {"$not": {"$gt": 20}}}, [2], id="not"),
         ({"age": {"$mod": [2, 1]}, "tags": {"$all": ["b", "a"]}}, [1]),
         ({"tags": {"$elemMatch": {"$gt": "a"}}, "home": {"$exists": False}}, [3]),
         ({"name": {"$type": "string"}, "$nor": [{"age": 31}, {"age": 52}]}, [2]),
@@ -92,11 +114,20 @@ async def test_skip_and_limit_cut_a_page_out_of_the_order(users: Documents) -> N
     assert [] == await ids(users, {}, sort="_id", skip=9)
 
 
-async def test_a_projection_cuts_documents_to_the_fields_wanted(users: Documents) -> None:
+@pytest.mark.parametrize(
+    ("query", "projection", "expected"),
+    [
+        ({"_id": 1}, {"name": 1}, {"_id": 1, "name": "Ani"}),
+        ({"_id": 1}, ["age"], {"_id": 1, "age": 31}),
+        ({"_id": 3}, {"tags": 0}, {"_id": 3, "name": "Citra", "age": 52}),
+        pytest.param({"_id": 2}, {"_id": 0, "home.city": 1}, {"home": {"city": "Medan"}}, id="nested"),
+    ],
+)
+async def test_a_projection_cuts_documents_to_the_fields_wanted(
+    users: Documents, query: dict[str, Any], projection: Any, expected: dict[str, Any]
+) -> None:
     """`_id` is included unless it is excluded."""
-    assert [{"_id": 1, "name": "Ani"}] == await users.find("users", {"_id": 1}, projection={"name": 1})
-    assert [{"home": {"city": "Medan"}}] == await users.find("users", {"_id": 2}, projection={"_id": 0, "home.city": 1})
-    assert [{"_id": 3, "name": "Citra", "age": 52}] == await users.find("users", {"_id": 3}, projection={"tags": 0})
+    assert [expected] == await users.find("users", query, projection=projection)
 
 
 # Inserting.
@@ -264,15 +295,22 @@ async def test_a_unique_index_is_refused_where_a_value_is_there_twice(users: Doc
         await users.create_index("users", "same", unique=True)
 
 
-async def test_an_index_changes_no_answer(users: Documents) -> None:
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        pytest.param({"tags": "b"}, [1, 3], id="array"),
+        ({"home.city": None}, [3]),
+        ({"age": {"$gt": 17, "$lt": 52}}, [1]),
+    ],
+)
+async def test_an_index_changes_no_answer(users: Documents, query: dict[str, Any], expected: list[int]) -> None:
     """Arrays, nested fields and missing fields are found with an index as without; making it again is no error."""
-    queries: list[dict[str, Any]] = [{"tags": "b"}, {"home.city": None}, {"age": {"$gt": 17, "$lt": 52}}]
-    before = [await ids(users, query, sort="_id") for query in queries]
+    before = await ids(users, query, sort="_id")
 
     for field in ("tags", "home.city", "age", "age"):
         await users.create_index("users", field)
 
-    assert [[1, 3], [3], [1]] == before == [await ids(users, query, sort="_id") for query in queries]
+    assert expected == before == await ids(users, query, sort="_id")
 
 
 # Refusals.

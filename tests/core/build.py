@@ -163,8 +163,7 @@ def state(board: Board) -> dict[str, Any]:
     """Every field of the board and its nodes but the queues, for comparing two boards."""
     names = set(Board.__slots__) - {*QUEUES, "plan"}
     fields = {name: getattr(board, name) for name in sorted(names)}
-    fields["running"] = list(board.running)
-    fields["owed"] = list(board.owed.items())
+    fields |= {"running": [*board.running], "again": [*board.again], "owed": [*board.owed.items()]}  # in order
     fields["nodes"] = [
         node and {name: getattr(node, name) for name in Node.__slots__}  # a task that does not exist yet is None
         for node in board.nodes

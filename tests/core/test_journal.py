@@ -161,6 +161,13 @@ def test_missing_repeated_and_swapped_entries_are_detected(stored: list[Row], wh
     assert where == damage(stored)
 
 
+def test_a_changed_sequence_number_is_detected() -> None:
+    """Though nothing is missing and every checksum holds."""
+    (_, count, body, checksum) = STORED[1]
+
+    assert "event 2: entries are missing" == damage([STORED[0], (3, count, body, checksum), STORED[2]])
+
+
 def test_a_replaced_entry_is_detected_though_its_own_checksum_holds() -> None:
     """Checksums are a chain: an entry of another journal does not fit behind this one's."""
     other = rows([e.Paused(1.0), e.Resumed(9.0)], [e.StepSucceeded(3.0, "A", 1, {"x": 2})])

@@ -165,7 +165,7 @@ def test_after_two_unclean_deaths_a_step_waits_for_its_turn() -> None:
 
 
 def test_a_turn_that_cannot_be_used_at_once_is_not_taken() -> None:
-    """While paused or without a free slot a suspect stays blocked, so that no two turns are out when the process dies."""
+    """While paused or without a free slot a suspect stays blocked: no two turns may be out when the process dies."""
     run = Run(step("A"), step("B"), max_parallel_steps=1)
     crash_times(run, 2)
     assert {"A": "blocked", "B": "running"} == run.statuses

@@ -219,6 +219,18 @@ def test_params_are_rendered_when_the_step_starts_and_not_before() -> None:
     assert {"x": 2} == run.only(e.StepScheduled).params
 
 
+def test_the_time_of_a_step_counts_from_its_first_attempt() -> None:
+    """Retries and their waits are part of it."""
+    run = Run(step("A", retry_delay=10), step("B"))
+    run.err("A", after=1)
+    run.tick()
+
+    run.succeed("A", after=2)
+
+    node = run.node("A")
+    assert (START, run.now) == (node.started_at, node.finished_at)
+
+
 def test_a_failed_step_keeps_the_error_of_its_last_attempt() -> None:
     """The final failure is the last one, not the first."""
     run = Run(step("A", retry_count=1))

@@ -129,7 +129,7 @@ def test_current_steps_are_those_running_or_delayed_in_definition_order() -> Non
 
 def test_current_step_is_the_one_that_started_last() -> None:
     """While it is under way; else the last one in the definition; else none."""
-    run = Run(step("A"), step("B"), step("C", ["A"]))
+    run = Run(step("C", ["A"]), step("A"), step("B"))
     assert "B" == progress.describe(run.board)["current_step"]
 
     run.succeed("A")

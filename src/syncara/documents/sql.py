@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, NoReturn
 import msgspec
 
 from syncara.core.errors import Problem, ValidationError
-from syncara.documents.calls import encode
+from syncara.documents.calls import duplicate_id, encode
 from syncara.documents.query import Condition, Query
 from syncara.documents.values import (
     ARRAY,
@@ -103,9 +103,7 @@ class Collection:
             (*self._place, canonical(document["_id"]), body),
         )
         if not added.rowcount:
-            fix = "leave _id out to get a new one, or update the document that is there"
-            message = f"there is a document with the _id {document['_id']!r:.100} already"
-            self._refuse("duplicate_id", where, message, fix)
+            raise ValidationError([duplicate_id(self._place[1], where, document["_id"])])
         self._index(added.lastrowid or 0, {}, document, where)
 
     def replace(self, row: Row, document: dict[str, Any], where: str) -> bool:
