@@ -235,3 +235,14 @@ def test_a_failed_task_is_told_before_its_group() -> None:
 
     assert ["G/a", "G"] == [error["step"] for error in run.context["errors"]]
     assert "step 'G/a' failed: boom" == run.board.error
+
+
+def test_a_failure_that_ends_the_run_takes_the_place_of_a_tolerated_one() -> None:
+    """A run that failed says what it failed of, not which tolerated failure came before."""
+    run = Run(step("A", on_error="continue"), step("B"), step("C", ["B"]))
+
+    run.fail("A", "harmless")
+    run.fail("B", "fatal", code="timeout")
+
+    assert ("timeout", "step 'B' failed: fatal") == (run.board.code, run.board.error)
+    assert "the run failed before: step 'B' failed: fatal" == run.only(e.StepSkipped).reason

@@ -14,9 +14,8 @@ from itertools import chain
 from typing import Any
 
 from syncara.core import events as e
-from syncara.core.errors import InvalidStateError
 from syncara.core.graph import Plan
-from syncara.core.limits import ERRORS_KEPT_MAX, RULES
+from syncara.core.limits import ERRORS_KEPT_MAX
 from syncara.core.model import GROUP, ExecutionStatus, StepStatus
 from syncara.core.node import (
     BLOCKED,
@@ -44,10 +43,10 @@ class Board:
     # fmt: off
     __slots__ = (
         "again", "cancelled", "chat_id", "code", "context", "created_at", "deadline", "delayed", "dirty", "due",
-        "error", "errors_seen", "execution_id", "failing", "finished_at", "held_since", "joins", "latest",
-        "leftover", "message_id", "nodes", "now", "open", "owed", "plan", "prompt", "ready", "recovery_deadline",
-        "recovery_timed_out", "retrying", "running", "start_at", "started_at", "status", "sweep", "timed_out",
-        "timers", "user_id", "waiting",
+        "error", "error_tolerated", "errors_seen", "execution_id", "failing", "finished_at", "held_since", "joins",
+        "latest", "leftover", "message_id", "nodes", "now", "open", "owed", "plan", "prompt", "ready",
+        "recovery_deadline", "recovery_timed_out", "retrying", "running", "start_at", "started_at", "status",
+        "sweep", "timed_out", "timers", "user_id", "waiting",
     )
     # fmt: on
 
@@ -101,6 +100,8 @@ class Board:
         self.cancelled: str | None = None
         """The reason given, once a cancel has been taken."""
         self.failing = False
+        self.error_tolerated = False
+        """Whether `error` is that of a failure that left the run going; one that did not takes its place."""
         self.errors_seen = False
         """Whether any step has failed, a tolerated failure included."""
         self.deadline = float("inf")
@@ -266,19 +267,8 @@ class Board:
 
     # Facts.
 
-    @staticmethod
-    def require_rules(event: e.Started) -> None:
-        """Raises InvalidStateError for an execution of a rule set that this version does not know."""
-        if event.rules != RULES:
-            raise InvalidStateError(
-                "unknown_rules",
-                f"this execution was started under rule set {event.rules}, and this version knows {RULES}",
-                where=event.execution_id,
-                fix="run it with the version of Syncara that started it, or a newer one",
-            )
-
     def _started(self, event: e.Started) -> None:
-        self.require_rules(event)
+        event.require_known_rules()
         self.execution_id = event.execution_id
         self.context = event.context
         self.user_id, self.chat_id, self.message_id = event.user_id, event.chat_id, event.message_id
@@ -416,8 +406,9 @@ class Board:
         self.errors_seen = True
         self._settle(i, FAILED)
         self._note_error(event.step, event.code, event.error)
-        if self.error is None:
+        if self.error is None or (self.error_tolerated and not self.plan.tolerated[i]):
             self.code, self.error = event.code, f"step '{event.step}' failed: {event.error}"
+            self.error_tolerated = self.plan.tolerated[i]
         if self.plan.steps[i].on_error == "fail" and self.plan.parents[i] < 0 and not self.failing:
             self._fail()
 

@@ -10,6 +10,9 @@ from typing import Any
 
 import msgspec
 
+from syncara.core.errors import InvalidStateError
+from syncara.core.limits import RULES
+
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="event", tag=True, gc=False):
     # JSON holds no cycles, so the garbage collector need not look into events.
@@ -32,6 +35,16 @@ class Started(Event, frozen=True, omit_defaults=True, gc=False):
     start_at: float | None = None
     """Unix time of a start that lies ahead; until then the execution is `scheduled`."""
     rules: int = 1
+
+    def require_known_rules(self) -> None:
+        """Raises InvalidStateError for an execution of a rule set that this version does not know."""
+        if self.rules != RULES:
+            raise InvalidStateError(
+                "unknown_rules",
+                f"this execution was started under rule set {self.rules}, and this version knows {RULES}",
+                where=self.execution_id,
+                fix="run it with the version of Syncara that started it, or a newer one",
+            )
 
 
 class StepSucceeded(Event, frozen=True, omit_defaults=True, gc=False):

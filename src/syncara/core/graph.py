@@ -33,6 +33,7 @@ class Plan:
         "steps",
         "tasks",
         "templates",
+        "tolerated",
         "top",
         "watchers",
         "watchers_of_context",
@@ -67,6 +68,7 @@ class Plan:
         ]
         self._index_watchers()
         self.recovery = self._recovery()
+        self.tolerated = self._tolerated()
 
     def _add_tasks(self) -> None:
         """Append the tasks of every group, groups within groups included."""
@@ -102,6 +104,13 @@ class Plan:
                 flags[i] = 1
         for i in range(self.top, len(self.steps)):
             flags[i] = flags[self.parents[i]]
+        return flags
+
+    def _tolerated(self) -> bytearray:
+        """1 for each step whose failure leaves the run going: it, or a group around it, says `continue`."""
+        flags = bytearray(step.on_error == "continue" for step in self.steps)
+        for i in range(self.top, len(self.steps)):  # a group comes before its tasks
+            flags[i] |= flags[self.parents[i]]
         return flags
 
     def _reads_errors(self, i: int) -> bool:

@@ -112,7 +112,7 @@ def retry_wait(execution_id: str, step: Step, failed_attempt: int) -> float:
 
 def _accepted(board: Board, fact: e.Fact) -> bool:
     if isinstance(fact, e.Started):
-        board.require_rules(fact)
+        fact.require_known_rules()
         if board.execution_id:
             raise InvalidStateError("already_started", "an execution starts once", where=board.execution_id)
         return True

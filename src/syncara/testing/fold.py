@@ -88,6 +88,11 @@ class StepFold:
         return self.status == "completed" or (self.status == "failed" and self.plan.on_error == "continue")
 
     @property
+    def tolerated(self) -> bool:
+        """Its failure leaves the run going: it, or a group around it, says continue."""
+        return self.plan.on_error == "continue" or (self.parent is not None and self.parent.tolerated)
+
+    @property
     def done(self) -> float:
         """Its share of the progress, 0 to 1."""
         if self.tasks and self.status not in ("pending", "skipped"):
@@ -125,6 +130,8 @@ class RunFold:
         self.out_of_time = False
         """The global timeout is what made the run fail."""
         self.first_failure: dict[str, Any] | None = None
+        """The first that did not leave the run going; while there is none, the first of all."""
+        self.tolerated = False
         self.at = 0.0
         self.start_at: float | None = None
         """When a run that was scheduled is to start, until it has."""
@@ -341,7 +348,8 @@ class RunFold:
     def _step_failed(self, event: dict[str, Any]) -> None:
         step = self._move(event, "failed")
         self.coverage.count("failed", event["code"])
-        self.first_failure = self.first_failure or event
+        if self.first_failure is None or (self.tolerated and not step.tolerated):
+            self.first_failure, self.tolerated = event, step.tolerated
         if step.parent is None and step.plan.on_error == "fail":
             self.failing = True
         self._note_error(step.name, event)
