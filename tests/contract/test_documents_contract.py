@@ -5,7 +5,7 @@ Another implementation is one more parameter of the fixture.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from syncara.abc import Documents
-from syncara.core.errors import ValidationError
+from syncara.core.errors import Problem, ValidationError
 from syncara.documents.embedded import EmbeddedDocuments
 from syncara.documents.mongodb import MongoDocuments
 from syncara.stores.sqlite import SqliteStore
@@ -60,6 +60,12 @@ async def users(documents: Documents) -> Documents:
 
 async def ids(documents: Documents, query: dict[str, Any], **options: Any) -> list[Any]:
     return [document["_id"] for document in await documents.find("users", query, **options)]
+
+
+async def problems(call: Awaitable[Any]) -> list[Problem]:
+    with pytest.raises(ValidationError) as caught:
+        await call
+    return list(caught.value.problems)
 
 
 # Reading.
@@ -151,6 +157,18 @@ async def test_nothing_is_inserted_when_one_id_exists_already(users: Documents) 
     assert [1, 2, 3] == await ids(users, {}, sort="_id")
 
 
+async def test_ids_made_from_a_key_are_the_same_every_time(documents: Documents) -> None:
+    """The key and the place in the call decide; without a key each id is new."""
+    one = await documents.insert("one", [{}, {"_id": "own"}, {}], key="k")
+    await documents.delete("one", {})
+    two = await documents.update("two", {"a": 1}, {"b": 1}, upsert=True, key="k2")
+    new = [(await documents.insert("three", [{}]))["inserted_ids"][0] for _ in range(2)]
+
+    assert ["1c63409b61691a2d0352b94f", "own", "3476098e9e03c8dd1f85e45c"] == one["inserted_ids"]
+    assert {24} == {len(identity) for identity in [*new, two["upserted_id"]]}
+    assert new[0] != new[1]
+
+
 async def test_an_insert_of_nothing_does_nothing(documents: Documents) -> None:
     """An empty list, the result of an earlier find perhaps, is no error."""
     assert {"inserted_ids": []} == await documents.insert("users", [])
@@ -236,18 +254,20 @@ async def test_a_delete_removes_every_match_or_one(users: Documents) -> None:
 
 async def test_a_repeated_key_returns_the_first_result_and_writes_nothing(users: Documents) -> None:
     """Insert, update and delete act once per key, also when what they did has been undone since."""
-    inserted = await users.insert("users", [{"age": 1}], key="k1")
-    updated = await users.update("users", {"age": 1}, {"$inc": {"age": 1}}, key="k2")
-    upserted = await users.update("users", {"age": 99}, {"x": 1}, upsert=True, key="k3")
-    deleted = await users.delete("users", {"age": 2}, key="k4")
+    calls: list[Callable[[], Awaitable[dict[str, Any]]]] = [
+        lambda: users.insert("users", [{"age": 1}], key="k1"),
+        lambda: users.update("users", {"age": 1}, {"$inc": {"age": 1}}, key="k2"),
+        lambda: users.update("users", {"age": 99}, {"x": 1}, upsert=True, key="k3"),
+        lambda: users.delete("users", {"age": 2}, key="k4"),
+        lambda: users.delete("users", {}, many=False, key="k5"),
+    ]
+    results = [await call() for call in calls]
     before = await users.find("users", {}, sort="_id")
 
-    assert inserted == await users.insert("users", [{"age": 1}], key="k1")
-    assert updated == await users.update("users", {"age": 1}, {"$inc": {"age": 1}}, key="k2")
-    assert upserted == await users.update("users", {"age": 99}, {"x": 1}, upsert=True, key="k3")
-    assert deleted == await users.delete("users", {"age": 2}, key="k4")
-    assert before == await users.find("users", {}, sort="_id")
-    assert [{"matched": 1, "modified": 1}, {"deleted": 1}] == [updated, deleted]
+    for call, result in zip(calls, results, strict=True):
+        assert result == await call()
+        assert before == await users.find("users", {}, sort="_id")
+    assert [{"matched": 1, "modified": 1}, {"deleted": 1}, {"deleted": 1}] == [results[1], *results[3:]]
 
 
 async def test_a_refused_write_leaves_its_key_unused(users: Documents) -> None:
@@ -344,3 +364,54 @@ async def test_a_collection_needs_a_proper_name(documents: Documents, name: str)
     """The rules are MongoDB's."""
     with pytest.raises(ValidationError, match="bad_collection"):
         await documents.insert(name, [{"a": 1}])
+
+
+DEEP: Any = 1
+for _ in range(101):
+    DEEP = [DEEP]
+
+
+@pytest.mark.parametrize(
+    ("document", "code"),
+    [
+        ([1], "bad_document"),
+        ("x", "bad_document"),
+        ({"_id": [1]}, "bad_document"),
+        ({"_id": {"$oid": "x"}}, "bad_field_name"),
+        ({"_id": {1, 2}}, "not_json"),
+        ({"a": b"bytes"}, "not_json"),
+        ({"a": (1, 2)}, "not_json"),
+        ({"a": 2**63}, "not_json"),
+        ({"a": float("-inf")}, "not_json"),
+        ({"a": "\ud800"}, "not_json"),
+        ({"a\ud800": 1}, "bad_field_name"),
+        ({1: 1}, "bad_field_name"),
+        ({"": 1}, "bad_field_name"),
+        ({"a\0": 1}, "bad_field_name"),
+        ({"a": DEEP}, "too_deep"),
+        ({"a": "x" * 1024 * 1024}, "document_too_large"),
+    ],
+)
+async def test_what_is_no_document_is_refused(documents: Documents, document: Any, code: str) -> None:
+    """Documents are JSON of bounded size and depth whose every field a path can name."""
+    assert [code] == [one.code for one in await problems(documents.insert("users", [document]))]
+
+
+async def test_all_that_is_wrong_with_a_call_is_told_at_once(documents: Documents) -> None:
+    """Query, changes, names and switches are checked together."""
+    found = await problems(
+        documents.find("a$", {"x": {"$y": 1}}, sort={"a": 5}, limit=-1, skip=True, projection={"b": 9})
+    )
+    assert {"query.x.$y", "sort", "projection", "collection", "limit", "skip"} == {one.where for one in found}
+
+    found = await problems(documents.update("", {"$x": 1}, {"$y": 1}, many="no", upsert=1))  # type: ignore[arg-type]
+    assert {"query.$x", "changes.$y", "collection", "many", "upsert"} == {one.where for one in found}
+
+    found = await problems(documents.delete("", [], many="false"))  # type: ignore[arg-type]
+    assert {"query", "collection", "many"} == {one.where for one in found}
+
+    found = await problems(documents.create_index("", "a.0", unique=1))  # type: ignore[arg-type]
+    assert {"field", "collection", "unique"} == {one.where for one in found}
+
+    found = await problems(documents.insert("users", {"a": 1}))  # type: ignore[arg-type]
+    assert ["documents"] == [one.where for one in found]

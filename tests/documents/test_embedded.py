@@ -89,18 +89,6 @@ async def test_receipts_survive_a_restart(tmp_path: Path) -> None:
     assert results[0] == results[1]
 
 
-async def test_ids_made_from_a_key_are_the_same_every_time(documents: EmbeddedDocuments) -> None:
-    """The key and the place in the call decide; without a key each id is new."""
-    one = await documents.insert("one", [{}, {"_id": "own"}, {}], key="k")
-    await documents.delete("one", {})
-    two = await documents.update("two", {"a": 1}, {"b": 1}, upsert=True, key="k2")
-    new = [(await documents.insert("three", [{}]))["inserted_ids"][0] for _ in range(2)]
-
-    assert ["1c63409b61691a2d0352b94f", "own", "3476098e9e03c8dd1f85e45c"] == one["inserted_ids"]
-    assert {24} == {len(identity) for identity in [*new, two["upserted_id"]]}
-    assert new[0] != new[1]
-
-
 async def test_equal_ids_are_one_id(documents: EmbeddedDocuments) -> None:
     """1 and 1.0 are the same _id; 1, "1" and true are three, and the order of fields tells objects apart."""
     await documents.insert("users", [{"_id": one} for one in (1, "1", True, None, {"a": 1, "b": 2}, {"b": 2, "a": 1})])
@@ -132,37 +120,6 @@ async def test_all_documents_that_cannot_be_inserted_are_named(documents: Embedd
     assert [{"_id": 1}] == await documents.find("users", {})
 
 
-DEEP: Any = 1
-for _ in range(101):
-    DEEP = [DEEP]
-
-
-@pytest.mark.parametrize(
-    ("document", "code"),
-    [
-        ([1], "bad_document"),
-        ("x", "bad_document"),
-        ({"_id": [1]}, "bad_document"),
-        ({"_id": {"$oid": "x"}}, "bad_field_name"),
-        ({"_id": {1, 2}}, "not_json"),
-        ({"a": b"bytes"}, "not_json"),
-        ({"a": (1, 2)}, "not_json"),
-        ({"a": 2**63}, "not_json"),
-        ({"a": float("-inf")}, "not_json"),
-        ({"a": "\ud800"}, "not_json"),
-        ({"a\ud800": 1}, "bad_field_name"),
-        ({1: 1}, "bad_field_name"),
-        ({"": 1}, "bad_field_name"),
-        ({"a\0": 1}, "bad_field_name"),
-        ({"a": DEEP}, "too_deep"),
-        ({"a": "x" * 1024 * 1024}, "document_too_large"),
-    ],
-)
-async def test_what_is_no_document_is_refused(documents: EmbeddedDocuments, document: Any, code: str) -> None:
-    """Documents are JSON of bounded size and depth whose every field a path can name."""
-    assert [code] == [one.code for one in await problems(documents.insert("users", [document]))]
-
-
 async def test_an_update_that_makes_a_document_too_large_is_undone(documents: EmbeddedDocuments) -> None:
     """An update of many is all or nothing, and the refusal names the document."""
     await documents.insert("users", [{"_id": 1, "n": 1}, {"_id": 2, "n": "x"}, {"_id": 3, "n": 1}])
@@ -173,26 +130,6 @@ async def test_an_update_that_makes_a_document_too_large_is_undone(documents: Em
     assert ("document_too_large", "document 1") == (problem.code, problem.where)
 
     assert [1, "x", 1] == [one["n"] for one in await documents.find("users", {})]
-
-
-async def test_all_that_is_wrong_with_a_call_is_told_at_once(documents: EmbeddedDocuments) -> None:
-    """Query, changes, names and switches are checked together."""
-    found = await problems(
-        documents.find("a$", {"x": {"$y": 1}}, sort={"a": 5}, limit=-1, skip=True, projection={"b": 9})
-    )
-    assert {"query.x.$y", "sort", "projection", "collection", "limit", "skip"} == {one.where for one in found}
-
-    found = await problems(documents.update("", {"$x": 1}, {"$y": 1}, many="no", upsert=1))  # type: ignore[arg-type]
-    assert {"query.$x", "changes.$y", "collection", "many", "upsert"} == {one.where for one in found}
-
-    found = await problems(documents.delete("", [], many="false"))  # type: ignore[arg-type]
-    assert {"query", "collection", "many"} == {one.where for one in found}
-
-    found = await problems(documents.create_index("", "a.0", unique=1))  # type: ignore[arg-type]
-    assert {"field", "collection", "unique"} == {one.where for one in found}
-
-    found = await problems(documents.insert("users", {"a": 1}))  # type: ignore[arg-type]
-    assert ["documents"] == [one.where for one in found]
 
 
 async def test_a_find_of_too_much_asks_for_a_limit(documents: EmbeddedDocuments) -> None:

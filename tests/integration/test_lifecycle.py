@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import threading
 from pathlib import Path
@@ -199,11 +200,12 @@ async def test_a_start_takes_up_every_open_run(database: Path) -> None:
 # Signals and other processes.
 
 
-async def test_sigterm_interrupts(database: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_interrupts(database: Path, number: signal.Signals) -> None:
     """The handler is cancelled, the process ends by the signal, and its end does not count as a crash."""
     with program("hold.py", database) as process:
         execution_id = next_line(process)
-        process.terminate()
+        process.send_signal(number)
         cancelled = next_line(process)
         process.wait(HANG_S)
     async with MultiStepProcessor(database) as processor:
@@ -211,7 +213,7 @@ async def test_sigterm_interrupts(database: Path) -> None:
         ended = await processor.wait(execution_id, HANG_S)
         history = processor.get_history(execution_id)
 
-    assert ("cancelled", -signal.SIGTERM) == (cancelled, process.returncode)
+    assert ("cancelled", -number) == (cancelled, process.returncode)
     assert ("completed", 1) == (ended.status, ended.steps["Hold"].attempts)
     assert [True] == [event.clean for event in history if isinstance(event, e.RunnerLost)]
 
@@ -303,6 +305,17 @@ async def test_a_second_runner_is_refused_and_may_define_and_read(database: Path
     assert ([], "running", {"Hold": "running"}) == (problems, seen.status, statuses(seen))
 
 
+async def test_a_second_runner_in_the_same_process_is_refused(processor: MultiStepProcessor, database: Path) -> None:
+    """Two processors on one file would make every decision twice, wherever they live."""
+    second = MultiStepProcessor(database)
+    with pytest.raises(DatabaseBusy) as busy:
+        await second.start()
+    await second.stop()
+    await completes(processor)
+
+    assert os.getpid() == busy.value.pid
+
+
 # Handlers and the time they take.
 
 
@@ -388,7 +401,7 @@ async def test_a_run_that_takes_too_long_fails(processor: MultiStepProcessor) ->
     workflow_id = processor.define(
         {
             "name": "Slow",
-            "global_timeout": 0.05,
+            "global_timeout": 0.3,
             "steps": [
                 {"name": "Held", "handler": "gate"},
                 {"name": "Never", "handler": "noop", "dependencies": ["Held"]},

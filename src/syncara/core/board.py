@@ -406,9 +406,10 @@ class Board:
         self.errors_seen = True
         self._settle(i, FAILED)
         self._note_error(event.step, event.code, event.error)
-        if self.error is None or (self.error_tolerated and not self.plan.tolerated[i]):
+        harmless = bool(self.plan.tolerated[i])
+        if self.error is None or (self.error_tolerated and not harmless and not self.failing):
             self.code, self.error = event.code, f"step '{event.step}' failed: {event.error}"
-            self.error_tolerated = self.plan.tolerated[i]
+            self.error_tolerated = harmless
         if self.plan.steps[i].on_error == "fail" and self.plan.parents[i] < 0 and not self.failing:
             self._fail()
 

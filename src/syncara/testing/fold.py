@@ -348,7 +348,7 @@ class RunFold:
     def _step_failed(self, event: dict[str, Any]) -> None:
         step = self._move(event, "failed")
         self.coverage.count("failed", event["code"])
-        if self.first_failure is None or (self.tolerated and not step.tolerated):
+        if self.first_failure is None or (self.tolerated and not step.tolerated and not self.failing):
             self.first_failure, self.tolerated = event, step.tolerated
         if step.parent is None and step.plan.on_error == "fail":
             self.failing = True
