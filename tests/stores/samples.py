@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import random
 from typing import Any
 
 import msgspec
@@ -26,7 +27,8 @@ def entry(key: int, seq: int, count: int = 1, *, listed: Summary | None = None, 
     body = json.dumps([{"event": "Ticked", "at": 1.0, "n": seq + n} for n in range(count)]).encode()
     if seq == 0 and listed is None:
         listed = summary(key)
-    return Entry(key, seq, count, body.ljust(size), chain(body, 0), listed)
+    body += random.Random(seq).randbytes(max(0, size - len(body)))  # what cannot be compressed
+    return Entry(key, seq, count, body, chain(body, 0), listed)
 
 
 def commit(store: Store, *entries: Entry, inline: bool = False) -> BaseException | None:

@@ -15,6 +15,8 @@ PARAMS_BYTES_MAX = 1 * MIB
 METADATA_BYTES_MAX = 256 * KIB
 CONTEXT_BYTES_MAX = 10 * MIB
 RESULT_BYTES_MAX = 10 * MIB
+BLOB_BYTES_MIN = 256 * KIB
+"""What one transaction adds to an execution is stored apart, compressed, when it is larger than this."""
 JSON_DEPTH_MAX = 100
 ERROR_CHARS_MAX = 4_000
 ERRORS_KEPT_MAX = 1_000

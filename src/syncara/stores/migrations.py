@@ -90,6 +90,15 @@ _FIRST = (
         UNIQUE (execution, seq)
     ) STRICT
     """,
+    # Bodies over 256 KiB, compressed: a large result does not spread the journal of all other executions.
+    """
+    CREATE TABLE blobs (
+        execution INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        body BLOB NOT NULL,
+        PRIMARY KEY (execution, seq)
+    ) STRICT
+    """,
     # The embedded documents, their indexes, and the results of writes that carried an idempotency key.
     """
     CREATE TABLE documents (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import msgspec
 
 from syncara.abc import Entry, Row, RunnerInfo, Summary
 from syncara.core.errors import DamagedError
+from syncara.core.limits import BLOB_BYTES_MIN
 from syncara.core.model import FINAL_EXECUTION, Step, Workflow
 from syncara.stores.definitions import id_in_use, refuse_duplicates, unknown_workflow
 
@@ -55,7 +57,11 @@ def current_epoch(connection: sqlite3.Connection) -> int:
 
 
 def insert_entries(connection: sqlite3.Connection, epoch: int, entries: Sequence[Entry]) -> None:
-    connection.executemany(_INSERT_EVENTS, [(e.key, e.seq, e.events, epoch, e.checksum, e.body) for e in entries])
+    rows = [(e.key, e.seq, e.events, epoch, e.checksum, _inline(e.body)) for e in entries]
+    connection.executemany(_INSERT_EVENTS, rows)
+    blobs = [(e.key, e.seq, zlib.compress(e.body, 1)) for e in entries if not _inline(e.body)]
+    if blobs:
+        connection.executemany("INSERT INTO blobs (execution, seq, body) VALUES (?, ?, ?)", blobs)
     created: list[Any] = []
     changed: list[Any] = []
     finished: list[Any] = []
@@ -71,6 +77,11 @@ def insert_entries(connection: sqlite3.Connection, epoch: int, entries: Sequence
     for sql, rows in ((_INSERT_SUMMARY, created), (_UPDATE_OPEN, changed), (_UPDATE_FINAL, finished)):
         if rows:
             connection.executemany(sql, rows)
+
+
+def _inline(body: bytes) -> bytes:
+    """What of a body stands in the journal's own row: nothing, when it is kept as a blob."""
+    return body if len(body) <= BLOB_BYTES_MIN else b""
 
 
 def _state(summary: Summary) -> tuple[Any, ...]:
@@ -96,7 +107,16 @@ def rows(connection: sqlite3.Connection, key: int, from_seq: int) -> list[Row]:
         """,
         (key, from_seq),
     )
-    return [Row(*row) for row in found]
+    return [Row(seq, count, body or _blob(connection, key, seq), checksum) for seq, count, body, checksum in found]
+
+
+def _blob(connection: sqlite3.Connection, key: int, seq: int) -> bytes:
+    """A body that is kept apart; nothing when it is lost or damaged, which the checksum then tells."""
+    found = connection.execute("SELECT body FROM blobs WHERE execution = ? AND seq = ?", (key, seq)).fetchone()
+    try:
+        return b"" if found is None else zlib.decompress(found[0])
+    except zlib.error:
+        return b""
 
 
 # Executions.
@@ -138,6 +158,7 @@ def delete_finished(connection: sqlite3.Connection, before: float) -> int:
     ).fetchall()
     keys = [(key,) for key, _ in found]
     connection.executemany("DELETE FROM events WHERE execution = ?", keys)
+    connection.executemany("DELETE FROM blobs WHERE execution = ?", keys)
     # An idempotency key begins with the execution's id and a colon; the semicolon is the character after that.
     receipts = [(f"{execution_id}:", f"{execution_id};") for _, execution_id in found]
     connection.executemany("DELETE FROM receipts WHERE key >= ? AND key < ?", receipts)

@@ -138,7 +138,7 @@ class Writer:
             self._connection.close()
 
     def _commit_here(self, item: _Append | Job[Any], *, wait: bool) -> bool:
-        """Commit `item` on this thread, unless something else is under way: in this process or, without `wait`, another."""
+        """Commit `item` on this thread, unless something else is under way here (or, without `wait`, elsewhere)."""
         if not self._turn.acquire(blocking=False):
             return False
         try:
