@@ -34,13 +34,13 @@ class _Engine:
 
     def __init__(self, owner: MultiStepProcessor) -> None:
         from syncara.documents.embedded import EmbeddedDocuments  # noqa: PLC0415 - importing the package does no work
-        from syncara.handlers import basic, communication, context, data  # noqa: PLC0415
+        from syncara.handlers import basic, communication, context, data, files, web  # noqa: PLC0415
         from syncara.runtimes.lifecycle import Lifecycle  # noqa: PLC0415
         from syncara.runtimes.local import LocalRuntime  # noqa: PLC0415
         from syncara.stores.sqlite import SqliteStore  # noqa: PLC0415
 
         given = owner._given  # noqa: SLF001 - the engine is the processor's own other half
-        chosen = settings.load({name: given.get(name) for name in ("database", "durability", "retention")})
+        chosen = settings.load({name: given.get(name) for name in settings.Settings.__struct_fields__})
         clock: Clock = given.get("clock") or SystemClock()
         store: Store | None = given.get("store")
         documents: Documents | None = given.get("documents")
@@ -57,6 +57,8 @@ class _Engine:
                 *context.HANDLERS,
                 *communication.handlers(messenger, owner._shortcodes),  # noqa: SLF001
                 *(data.handlers(documents) if documents is not None else ()),
+                *files.handlers(chosen.workspace),
+                *web.handlers(),
             ]
         )
         self.store = store
@@ -90,6 +92,7 @@ class MultiStepProcessor:
         notifier: Notifier | None = None,
         durability: settings.Durability | None = None,
         retention: float | None = None,
+        workspace: str | os.PathLike[str] | None = None,
         read_only: bool = False,
         store: Store | None = None,
         clock: Clock | None = None,
@@ -97,8 +100,9 @@ class MultiStepProcessor:
         """What is not given comes from the environment (see syncara.settings), then from the defaults.
 
         database: the SQLite file; default `syncara.db`. durability: `full` survives power loss, `fast` only kill -9.
-        retention: seconds that finished runs are kept; the default keeps them until `cleanup`. read_only: the database
-        must exist, and everything that would change it raises StorageError. store and clock: replacements, for tests.
+        retention: seconds that finished runs are kept; the default keeps them until `cleanup`. workspace: the folder of
+        relative paths in file_operation; default `workspace`. read_only: the database must exist, and everything that
+        would change it raises StorageError. store and clock: replacements, for tests.
         """
         self._given: dict[str, Any] = {
             "database": database,
@@ -107,6 +111,7 @@ class MultiStepProcessor:
             "notifier": notifier,
             "durability": durability,
             "retention": retention,
+            "workspace": workspace,
             "read_only": read_only,
             "store": store,
             "clock": clock,
@@ -126,6 +131,7 @@ class MultiStepProcessor:
         notifier: Notifier | None = None,
         durability: settings.Durability | None = None,
         retention: float | None = None,
+        workspace: str | os.PathLike[str] | None = None,
     ) -> None:
         """Set what the constructor takes, before first use. Raises InvalidStateError once the database is open."""
         if self._opened is not None:
@@ -142,6 +148,7 @@ class MultiStepProcessor:
             "notifier": notifier,
             "durability": durability,
             "retention": retention,
+            "workspace": workspace,
         }
         self._given.update({name: value for name, value in given.items() if value is not None})
 

@@ -2,6 +2,7 @@
 
 SYNCARA_DATABASE    the SQLite file; default `syncara.db` in the working directory
 SYNCARA_DURABILITY  `full` (default: survives power loss) or `fast` (survives kill -9)
+SYNCARA_WORKSPACE   the folder of relative paths in file_operation; default `workspace` in the working directory
 SYNCARA_RETENTION   seconds that finished executions are kept; default: until `cleanup`
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -22,6 +24,8 @@ DATABASE = "syncara.db"
 class Settings(msgspec.Struct, frozen=True):
     database: str = DATABASE
     durability: Durability = "full"
+    workspace: Path | None = None
+    """None: `workspace` in the working directory."""
     retention: float | None = None
     """Seconds that finished executions are kept; None keeps them until `cleanup`."""
 
@@ -35,6 +39,7 @@ def load(given: Mapping[str, Any], environment: Mapping[str, str] = os.environ) 
         "database": environment.get("SYNCARA_DATABASE"),
         "durability": environment.get("SYNCARA_DURABILITY"),
         "retention": environment.get("SYNCARA_RETENTION"),
+        "workspace": environment.get("SYNCARA_WORKSPACE"),
     }
     read.update({name: value for name, value in given.items() if value is not None})
     values = {name: value for name, value in read.items() if value is not None}
@@ -44,6 +49,12 @@ def load(given: Mapping[str, Any], environment: Mapping[str, str] = os.environ) 
     except TypeError:
         message = f"the database is the path of a file, not {values['database']!r}"
         found.append(Problem("wrong_type", "SYNCARA_DATABASE", message, "pass text or a pathlib.Path"))
+    if "workspace" in values:
+        try:
+            values["workspace"] = Path(values["workspace"])
+        except TypeError:
+            message = f"the workspace is the path of a folder, not {values['workspace']!r}"
+            found.append(Problem("wrong_type", "SYNCARA_WORKSPACE", message, "pass text or a pathlib.Path"))
     if values.get("durability", "full") not in get_args(Durability):
         message = f"durability is 'full' or 'fast', not {values['durability']!r}"
         found.append(Problem("wrong_type", "SYNCARA_DURABILITY", message, "use 'full' or 'fast'"))

@@ -248,6 +248,20 @@ def test_a_retry_of_a_suspect_remains_suspect() -> None:
     assert "blocked" == run.statuses["A"]
 
 
+def test_a_retry_of_a_suspect_waits_for_a_turn_of_its_own() -> None:
+    """A turn is for one attempt; the next one runs alone too."""
+    run = Run(step("A"))
+    crash_times(run, 2)
+    run.signal("A", "turn")
+
+    run.err("A")
+    run.tick()
+    assert ("A", "turn") == (run.only(e.StepBlocked).step, run.only(e.StepBlocked).signal)
+    run.signal("A", "turn")
+
+    assert e.StepScheduled(run.now, "A", 2) == run.only(e.StepScheduled)
+
+
 @pytest.mark.parametrize("answer", ["retry", None])
 def test_a_step_that_asks_is_convicted_like_any_other(answer: Any) -> None:
     """on_crash=ask does not protect a step that killed the process three times."""

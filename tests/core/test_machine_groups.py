@@ -216,11 +216,12 @@ def test_a_group_whose_tasks_all_finish_in_a_failing_run_completes() -> None:
     assert ("completed", {"a": 1}) == (run.statuses["G"], run.node("G").data)
 
 
-def test_the_global_timeout_ends_a_group_with_its_tasks() -> None:
-    """The group is cancelled with the code of what ended them."""
-    run = Run(group("G", task("a"), task("b")), global_timeout=100, max_parallel_steps=1)
+@pytest.mark.parametrize(("slots", "second"), [(1, "skipped"), (2, "cancelled")])
+def test_the_global_timeout_ends_a_group_with_its_tasks(slots: int, second: str) -> None:
+    """The group is cancelled with the code of what ended them, whether they had started or not."""
+    run = Run(group("G", task("a"), task("b")), global_timeout=100, max_parallel_steps=slots)
 
     run.tick()
 
-    assert {"G": "cancelled", "G/a": "cancelled", "G/b": "skipped"} == run.statuses
+    assert {"G": "cancelled", "G/a": "cancelled", "G/b": second} == run.statuses
     assert "global_timeout" == run.node("G").code

@@ -66,6 +66,16 @@ def test_a_snapshot_says_what_the_execution_is() -> None:
     assert [{"step": "A", "code": "error", "error": "boom"}] == seen.errors
 
 
+def test_running_out_of_time_is_an_error_without_a_step() -> None:
+    """The errors of a snapshot hold it like a failure."""
+    run = Run(step("A"), global_timeout=100)
+    run.tick()
+
+    seen = snapshot(run.board)
+
+    assert [{"step": None, "code": "global_timeout", "error": seen.error}] == seen.errors
+
+
 def test_errors_are_those_of_the_engine() -> None:
     """A context key of that name that a user set is no error of the run."""
     assert [] == snapshot(Run(step("A"), context={"errors": ["mine"]}).board).errors

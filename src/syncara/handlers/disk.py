@@ -16,7 +16,7 @@ import msgspec
 from syncara.handlers.failures import FinalError
 
 APPENDS_KEPT = 256
-"""Finished appends that a file's record remembers: more than can wait for their commit at any one time."""
+"""Finished appends that a file's record remembers: far more than can be waiting for their commit at any one time."""
 
 
 def replace(path: Path, content: bytes, token: str, mode: int | None = None) -> None:

@@ -23,6 +23,8 @@ BUILTIN = CORE_HANDLERS | {
     "send_message",
     "execute_shortcode",
     "database_operation",
+    "file_operation",
+    "api_call",
 }
 
 

@@ -17,7 +17,7 @@ from syncara.core.board import Board
 from syncara.core.check import strict_json
 from syncara.core.errors import NonRetryableError, SyncaraError, ValidationError
 from syncara.core.limits import CONTEXT_BYTES_MAX, ERROR_CHARS_MAX, RESULT_BYTES_MAX, SECONDS_MAX
-from syncara.core.machine import advance
+from syncara.core.machine import advance, is_seconds
 from syncara.core.model import StepResult
 from syncara.core.views import copy_json
 
@@ -222,7 +222,7 @@ def _storable(value: Any) -> Any:
 
 
 def failure(call: Call, error: BaseException, at: float) -> e.StepErred:
-    """The fact of a handler that raised."""
+    """The fact of a handler that raised. An exception's `retry_after` (seconds) is the least that a retry waits."""
     final = isinstance(error, NonRetryableError | ValidationError)
     code = error.code if isinstance(error, SyncaraError) else "error"
     code = "error" if code == e.UNKNOWN_HANDLER else code  # what a handler raises is never a missing handler
@@ -232,7 +232,9 @@ def failure(call: Call, error: BaseException, at: float) -> e.StepErred:
     except Exception:  # noqa: BLE001 - an exception whose text raises is still to be named
         said = ""
     text = said if isinstance(error, SyncaraError | NonRetryableError) and said else f"{name}: {said}" if said else name
-    return _erred(call, at, code, text, retryable=not final)
+    wait = getattr(error, "retry_after", None)
+    wait = wait if is_seconds(wait) else None
+    return _erred(call, at, code, text, retryable=not final, retry_after=wait)
 
 
 def bad_params(call: Call, error: Exception, at: float) -> e.StepErred:
