@@ -42,6 +42,24 @@ class Gate:
         return "through"
 
 
+class Stubborn:
+    """A handler that goes on when it is cancelled, until it is let go."""
+
+    def __init__(self) -> None:
+        self.begun, self.cancelled = asyncio.Event(), asyncio.Event()
+        self.let_go, self.returned = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, step: StepInput, execution: ExecutionInput) -> str:
+        self.begun.set()
+        while not self.let_go.is_set():
+            try:
+                await self.let_go.wait()
+            except asyncio.CancelledError:
+                self.cancelled.set()
+        self.returned.set()
+        return "too late"
+
+
 def one_step(processor: MultiStepProcessor, handler: str = "noop", **fields: Any) -> str:
     """A workflow of one step, `Only`, that is not retried."""
     step = {"name": "Only", "handler": handler, "retry_count": 0, **fields}

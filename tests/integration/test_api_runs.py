@@ -354,6 +354,21 @@ async def test_a_refused_start_does_not_use_up_its_key(processor: MultiStepProce
     assert "completed" == (await processor.wait(execution_id, HANG_S)).status
 
 
+async def test_a_caller_that_gives_up_does_not_fail_the_others(processor: MultiStepProcessor) -> None:
+    """Of two calls with one key the first is cancelled while it waits for the commit; the second gets the run's id."""
+    workflow_id = one_step(processor)
+    first, second = [
+        asyncio.create_task(processor.execute_workflow(workflow_id, idempotency_key="once")) for _ in range(2)
+    ]
+    await asyncio.sleep(0)
+    first.cancel()
+
+    execution_id = await second
+
+    assert [execution_id] == [run.id for run in processor.list_executions()]
+    assert "completed" == (await processor.wait(execution_id, HANG_S)).status
+
+
 # Waiting.
 
 

@@ -6,7 +6,6 @@ Beside every row a healthy run goes on: what is wrong with one call or one run i
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import inspect
 import math
 import threading
@@ -19,7 +18,7 @@ from syncara import MultiStepProcessor, NotFoundError, StepResult, SyncaraError,
 from syncara.abc import ExecutionInput, StepInput
 from syncara.core import events as e
 from syncara.core.limits import ERROR_CHARS_MAX
-from tests.integration.support import HANG_S, Gate, healthy_run, noop, one_step
+from tests.integration.support import HANG_S, Gate, Stubborn, healthy_run, noop, one_step
 
 LONE_SURROGATE = "\ud800"
 NAN = float("nan")
@@ -240,6 +239,15 @@ CALLS = {
         ValidationError,
         "wrong_type",
         "limit",
+    ),
+    "age of a wrong type": Refused(
+        lambda known: known.processor.cleanup("1h"),  # type: ignore[arg-type]
+        ValidationError,
+        "wrong_type",
+        "older_than",
+    ),
+    "age that is no number": Refused(
+        lambda known: known.processor.cleanup(NAN), ValidationError, "wrong_type", "older_than"
     ),
     "negative limit": Refused(
         lambda known: known.processor.list_executions(limit=-1), ValidationError, "wrong_type", "limit"
@@ -470,21 +478,6 @@ async def test_a_cancel_does_not_wait_for_a_handler_that_swallows_it(processor: 
 
     assert (True, "cancelled") == (cancelled, status)
     assert "Finished" == type(processor.get_history(execution_id)[-1]).__name__
-
-
-class Stubborn:
-    """A handler that goes on when it is cancelled, until it is let go."""
-
-    def __init__(self) -> None:
-        self.begun, self.let_go, self.returned = asyncio.Event(), asyncio.Event(), asyncio.Event()
-
-    async def __call__(self, step: StepInput, execution: ExecutionInput) -> str:
-        self.begun.set()
-        while not self.let_go.is_set():
-            with contextlib.suppress(asyncio.CancelledError):
-                await self.let_go.wait()
-        self.returned.set()
-        return "too late"
 
 
 async def test_an_attempt_is_reported_once(processor: MultiStepProcessor) -> None:

@@ -17,8 +17,10 @@ from syncara.core import events as e
 from tests.integration.support import (
     HANG_S,
     Gate,
+    Stubborn,
     completes,
     happens,
+    kinds,
     next_line,
     noop,
     one_step,
@@ -170,6 +172,54 @@ async def test_stop_interrupts_and_start_goes_on(database: Path) -> None:
     assert ("completed", 1) == (ended.status, ended.steps["Only"].attempts)
 
 
+async def test_a_stop_that_is_given_up_is_finished_all_the_same(database: Path) -> None:
+    """A caller that waits no longer for a handler which will not end leaves nobody hanging, and it was no crash."""
+    stubborn = Stubborn()
+    processor = MultiStepProcessor(database)
+    processor.register_handler("stubborn", stubborn)
+    execution_id = await processor.execute_workflow(one_step(processor, "stubborn"))
+    waiting = asyncio.create_task(processor.wait(execution_id))
+    await stubborn.begun.wait()
+    stopping = asyncio.create_task(processor.stop())
+    await stubborn.cancelled.wait()
+    stopping.cancel()
+    stubborn.let_go.set()
+
+    with pytest.raises(InvalidStateError) as stopped:
+        await asyncio.wait_for(waiting, HANG_S)
+    await processor.stop()
+
+    assert "stopped" == stopped.value.code
+    assert [True] == await lost_cleanly(database, execution_id, "stubborn")
+
+
+async def test_a_handler_may_stop_the_engine(database: Path) -> None:
+    """A command of the bot, say; its own attempt is interrupted like the others, and made again at the next start."""
+
+    async def shut_down(step: StepInput, execution: ExecutionInput) -> None:
+        await processor.stop()
+
+    processor = MultiStepProcessor(database)
+    processor.register_handler("shut down", shut_down)
+    execution_id = await processor.execute_workflow(one_step(processor, "shut down"))
+
+    with pytest.raises(InvalidStateError) as stopped:
+        await asyncio.wait_for(processor.wait(execution_id), HANG_S)
+    await processor.stop()
+
+    assert "stopped" == stopped.value.code
+    assert [True] == await lost_cleanly(database, execution_id, "shut down")
+
+
+async def lost_cleanly(database: Path, execution_id: str, handler: str) -> list[bool]:
+    """Bring the run to its end, and say of each runner that it lost whether that stopped in good order."""
+    async with MultiStepProcessor(database) as processor:
+        processor.register_handler(handler, noop)
+        ended = await processor.wait(execution_id, HANG_S)
+        assert "completed" == ended.status
+        return [event.clean for event in processor.get_history(execution_id) if isinstance(event, e.RunnerLost)]
+
+
 async def test_a_start_takes_up_every_open_run(database: Path) -> None:
     """Runs that were under way and runs that slept go on by themselves, with nobody asking for them."""
     ended: list[str] = []
@@ -303,6 +353,20 @@ async def test_a_second_runner_is_refused_and_may_define_and_read(database: Path
     assert ("database_busy", process.pid) == (busy.value.code, busy.value.pid)
     assert f"process {process.pid} already runs the workflows of this database" == busy.value.message
     assert ([], "running", {"Hold": "running"}) == (problems, seen.status, statuses(seen))
+
+
+async def test_a_read_only_processor_looks_at_a_run_under_way(database: Path) -> None:
+    """Everything that reads works beside the process that runs the workflows."""
+    with program("hold.py", database) as process:
+        execution_id = next_line(process)
+        reader = MultiStepProcessor(database, read_only=True)
+        seen = reader.get_execution(execution_id)
+        history = kinds(reader.get_history(execution_id))
+        listed = [run.id for run in reader.list_executions()]
+        await reader.stop()
+
+    assert ("running", {"Hold": "running"}) == (seen.status, statuses(seen))
+    assert (["Started", "StepScheduled"], [execution_id]) == (history, listed)
 
 
 async def test_a_second_runner_in_the_same_process_is_refused(processor: MultiStepProcessor, database: Path) -> None:
