@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -70,6 +70,13 @@ def page(limit: Any, offset: Any) -> None:
             raise _refuse(where, f"a whole number from 0 to {most}", value)
 
 
+def number(where: str, value: Any) -> int:
+    """A whole number, zero or more."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= INT_MAX:
+        raise _refuse(where, "a whole number, zero or more", value)
+    return value
+
+
 def status(value: Any) -> str | None:
     """An execution's status, or None for any."""
     if value is None:
@@ -100,7 +107,7 @@ def names(value: Any) -> Any:
         return []
     if isinstance(value, str):
         return [value]
-    return list(value) if isinstance(value, tuple | set | frozenset) else value
+    return list(value) if isinstance(value, Iterable) and not isinstance(value, Mapping | bytes) else value
 
 
 def objects(where: str, value: Any) -> list[Mapping[str, Any]]:

@@ -48,7 +48,7 @@ class Processor:
         self._counts: dict[str, int | None] = {}
         """How many steps definitions have, as read in this turn of the loop: a crowd of starts asks once."""
         self._counted_on: asyncio.AbstractEventLoop | None = None
-        self._starting: dict[str, asyncio.Future[str]] = {}
+        self._starting: dict[str, asyncio.Task[str]] = {}
 
     # Definitions.
 
@@ -160,24 +160,21 @@ class Processor:
         if idempotency_key is None:
             return await self._begin(workflow_id, context, chat, None, start_at)
         arguments.text("idempotency_key", idempotency_key, 1)
-        other = self._starting.get(idempotency_key)
-        if other is not None:
-            started: str = await asyncio.shield(other)
-            return started
-        before = self._store.summary_of_key(idempotency_key)
-        if before is not None:
-            return before.id
-        mine: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._starting[idempotency_key] = mine
-        try:
-            mine.set_result(await self._begin(workflow_id, context, chat, idempotency_key, start_at))
-        except BaseException as error:
-            mine.set_exception(error if isinstance(error, Exception) else InvalidStateError("stopped", "interrupted"))
-            mine.exception()  # whoever waits gets it; nobody needs to
-            raise
-        finally:
-            del self._starting[idempotency_key]
-        return mine.result()
+        start = self._starting.get(idempotency_key)
+        if start is None:
+            before = self._store.summary_of_key(idempotency_key)
+            if before is not None:
+                return before.id
+            # A task of its own, so that a caller who gives up does not fail the others who wait for the same key.
+            start = asyncio.create_task(self._begin(workflow_id, context, chat, idempotency_key, start_at))
+            self._starting[idempotency_key] = start
+            start.add_done_callback(lambda done: self._has_started(idempotency_key, done))
+        return await asyncio.shield(start)
+
+    def _has_started(self, idempotency_key: str, start: asyncio.Task[str]) -> None:
+        del self._starting[idempotency_key]
+        if not start.cancelled():
+            start.exception()  # whoever waits gets it; nobody needs to
 
     async def _begin(
         self,
@@ -208,10 +205,7 @@ class Processor:
             raise self._no_workflow(workflow_id)
         key = (workflow_id, steps)
         if self._valid.get(key) != self._handlers.version:
-            problems = self.validate(workflow_id)
-            if problems:
-                raise ValidationError(problems)
-            self._valid[key] = self._handlers.version
+            self._check(key)
         plan = self.plan(*key)
         if chat_id is None and needs_chat(self._messenger):
             problems = [
@@ -227,6 +221,18 @@ class Processor:
             if problems:
                 raise ValidationError(problems)
         return plan
+
+    def _check(self, key: tuple[str, int]) -> None:
+        """Find nothing wrong with a definition, and keep its plan: it is read once for both."""
+        workflow = self._store.pinned(*key)
+        if workflow is None:
+            raise self._no_workflow(key[0])
+        problems = check.problems(workflow, self._handlers.checks())
+        if problems:
+            raise ValidationError(problems)
+        self._valid[key] = self._handlers.version
+        with self._plans_lock:
+            self._plans.setdefault(key, Plan(workflow))
 
     def _step_count(self, workflow_id: str) -> int | None:
         loop = asyncio.get_running_loop()
@@ -265,10 +271,14 @@ class Processor:
 
     async def wait(self, execution_id: str, timeout_s: float | None) -> Execution:
         arguments.seconds("timeout", timeout_s)
-        if self._final(execution_id):
+        arguments.text("execution_id", execution_id)
+        if not self._runtime.holds(execution_id) and self._final(execution_id):
             return self.get_execution(execution_id)
-        async with asyncio.timeout(timeout_s):
+        if timeout_s is None:
             board = await self._runtime.wait(execution_id)
+        else:
+            async with asyncio.timeout(timeout_s):
+                board = await self._runtime.wait(execution_id)
         if board is None:
             raise InvalidStateError(
                 "stopped",
@@ -335,6 +345,7 @@ class Processor:
             )
 
     async def watch(self, execution_id: str, from_seq: int) -> AsyncIterator[e.AnyEvent]:
+        arguments.number("from_seq", from_seq)
         key = self._readers.key(execution_id)
         runs_here = self._runtime.running
         news = self._runtime.listen(execution_id)

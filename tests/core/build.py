@@ -164,10 +164,7 @@ def state(board: Board) -> dict[str, Any]:
     names = set(Board.__slots__) - {*QUEUES, "plan"}
     fields = {name: getattr(board, name) for name in sorted(names)}
     fields |= {"running": [*board.running], "again": [*board.again], "owed": [*board.owed.items()]}  # in order
-    fields["nodes"] = [
-        node and {name: getattr(node, name) for name in Node.__slots__}  # a task that does not exist yet is None
-        for node in board.nodes
-    ]
+    fields["nodes"] = [node and {name: getattr(node, name) for name in Node.__struct_fields__} for node in board.nodes]
     return fields
 
 

@@ -36,7 +36,7 @@ def test_followers_are_the_reverse_of_dependencies() -> None:
     plan = Plan(workflow(step("A"), step("B", ["A", "id of A"]), step("C", ["B", "A"])))
 
     assert [(), (0,), (1, 0)] == plan.dependencies
-    assert [[1, 2], [2], []] == plan.followers
+    assert [(1, 2), (2,), ()] == plan.followers
 
 
 def test_an_id_goes_before_a_name() -> None:

@@ -205,6 +205,22 @@ def test_nothing_begins_to_wait_in_a_failing_run(on_crash: str) -> None:
     assert "failed" == run.status
 
 
+def test_a_suspect_that_waited_for_a_slot_does_not_wait_for_its_turn_in_a_failing_run() -> None:
+    """It may be made again or end, but no step is blocked that is not part of recovery."""
+    run = Run(step("A", on_crash="ask"), step("B", retry_delay=10), max_parallel_steps=1)
+    run.lose_runner()
+    run.signal("A", "on_crash", "retry")
+    run.err("B")
+    run.lose_runner()
+    run.tick()
+    run.signal("A", "on_crash", "retry")
+    assert ({"A": "retrying", "B": "running"}, 2) == (run.statuses, run.node("A").crashes)
+
+    run.fail("B")
+
+    assert [] == run.made(e.StepBlocked)
+
+
 def test_a_handler_that_is_missing_in_a_failing_run_ends_the_step() -> None:
     """Nothing is blocked any more when the run fails."""
     run = Run(step("A"), step("B"))

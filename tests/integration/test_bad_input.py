@@ -228,6 +228,18 @@ CALLS = {
         "wrong_type",
         "reason",
     ),
+    "from_seq of a wrong type": Refused(
+        lambda known: anext(known.processor.watch(known.execution, "x")),  # type: ignore[arg-type]
+        ValidationError,
+        "wrong_type",
+        "from_seq",
+    ),
+    "timeout of a wait of a wrong type": Refused(
+        lambda known: known.processor.wait(known.execution, "x"),  # type: ignore[arg-type]
+        ValidationError,
+        "wrong_type",
+        "timeout",
+    ),
     "unknown status": Refused(
         lambda known: known.processor.list_executions(status="runing"),
         ValidationError,
@@ -478,6 +490,36 @@ async def test_a_cancel_does_not_wait_for_a_handler_that_swallows_it(processor: 
 
     assert (True, "cancelled") == (cancelled, status)
     assert "Finished" == type(processor.get_history(execution_id)[-1]).__name__
+
+
+@pytest.mark.parametrize(
+    ("of", "field", "value"),
+    [
+        ("step", "name", "Other"),
+        ("step", "id", "st_other"),
+        ("execution", "attempt", 9),
+        ("execution", "id", "ex_other"),
+    ],
+)
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_handler_cannot_lose_its_run_by_what_it_assigns(
+    processor: MultiStepProcessor, of: str, field: str, value: Any, fails: bool
+) -> None:
+    """What it holds is its own: the outcome is that of the attempt that was made."""
+
+    async def assign(step: StepInput, execution: ExecutionInput) -> None:
+        setattr({"step": step, "execution": execution}[of], field, value)
+        if fails:
+            raise OSError("no")
+
+    processor.register_handler("assign", assign)
+    async with healthy_run(processor):
+        execution_id = await processor.execute_workflow(one_step(processor, "assign"))
+        ended = await processor.wait(execution_id, HANG_S)
+
+    step = ended.steps["Only"]
+    assert str(ended.status) in {"failed", "completed"}
+    assert (str(ended.status), 1) == (str(step.status), step.attempts)
 
 
 async def test_an_attempt_is_reported_once(processor: MultiStepProcessor) -> None:

@@ -197,14 +197,19 @@ async def test_a_handler_may_stop_the_engine(database: Path) -> None:
     """A command of the bot, say; its own attempt is interrupted like the others, and made again at the next start."""
 
     async def shut_down(step: StepInput, execution: ExecutionInput) -> None:
+        await go.wait()
         await processor.stop()
 
+    go = asyncio.Event()
     processor = MultiStepProcessor(database)
     processor.register_handler("shut down", shut_down)
     execution_id = await processor.execute_workflow(one_step(processor, "shut down"))
+    waiting = asyncio.create_task(processor.wait(execution_id))
+    await asyncio.sleep(0)
+    go.set()
 
     with pytest.raises(InvalidStateError) as stopped:
-        await asyncio.wait_for(processor.wait(execution_id), HANG_S)
+        await asyncio.wait_for(waiting, HANG_S)
     await processor.stop()
 
     assert "stopped" == stopped.value.code

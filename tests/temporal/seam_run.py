@@ -11,8 +11,8 @@ from pathlib import Path
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-sys.path.insert(0, str(Path(__file__).parent))
-from seam_workflow import Seam, attempt
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.temporal.seam_workflow import Seam, attempt
 
 QUEUE = "syncara"
 
@@ -28,7 +28,8 @@ async def main(definition: str, execution_id: str) -> str:
                 run = await env.client.start_workflow(
                     Seam.run, args=[definition, execution_id], id=execution_id, task_queue=QUEUE
                 )
-                return await run.result()
+                journal: str = await run.result()
+                return journal
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def attempt(payload: dict[str, Any]) -> str:
         (None, None, None),
         lambda _: {},
     )
-    call = driver.Call(step, execution, payload["handler"], payload["timeout"])
+    call = driver.Call(step, execution, payload["step"], payload["attempt"], payload["handler"], payload["timeout"])
     fact: e.StepSucceeded | e.StepErred
     try:
         fact = driver.success(call, handle(step, execution), 0.0)
@@ -90,11 +90,11 @@ class Seam:
             {
                 "execution": call.execution.id,
                 "workflow": call.execution.workflow_id,
-                "step": call.step.name,
+                "step": call.name,
                 "step_id": call.step.id,
                 "params": call.step.params,
                 "context": call.execution.context,
-                "attempt": call.execution.attempt,
+                "attempt": call.attempt,
                 "key": call.execution.idempotency_key,
                 "handler": call.handler,
                 "timeout": call.timeout,
@@ -103,4 +103,5 @@ class Seam:
             retry_policy=ONCE,
         )
         (fact,) = msgspec.json.decode(body, type=list[e.AnyEvent])
+        assert isinstance(fact, e.StepSucceeded | e.StepErred)
         self.facts.append(msgspec.structs.replace(fact, at=workflow.time()))

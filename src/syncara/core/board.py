@@ -34,7 +34,8 @@ from syncara.core.node import (
 )
 from syncara.core.run_when import run_when
 
-_NOTHING: Iterator[Any] = iter(())
+NOTHING: Iterator[Any] = iter(())
+NEVER = float("inf")
 
 
 class Board:
@@ -90,9 +91,9 @@ class Board:
         self.again: dict[int, None] = {}
         """Steps whose attempt is to be made again under its number; needs a slot."""
         self.joins: list[int] = []
-        self.sweep: Iterator[int] = _NOTHING
+        self.sweep: Iterator[int] = NOTHING
         """Steps to be ended because the run fails, is cancelled or is out of time."""
-        self.leftover: Iterator[tuple[int, str, str]] = _NOTHING
+        self.leftover: Iterator[tuple[int, str, str]] = NOTHING
         """Watchers to be skipped together, because the run went quiet: each with its code and reason."""
         self.dirty: dict[int, None] = dict.fromkeys(plan.watchers)
         """Watchers to ask, because something that they read has changed, the latest change last."""

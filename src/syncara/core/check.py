@@ -152,7 +152,7 @@ def _field_problems(
         if rule is None:
             known = [*rules, *also]
             fix = nearest(str(name), known) or "the fields are " + ", ".join(known)
-            found.append(Problem("unknown_field", where, f"there is no field {shown(name)}", fix))
+            found.append(Problem("unknown_field", f"{where}, field {shown(name)}", f"there is no field {shown(name)}", fix))
         elif not rule[0](value):
             code = "empty_name" if name == "name" and isinstance(value, str) and not value.strip() else "wrong_type"
             message = f"'{name}' must be {rule[1]}, and is {shown(value)}"
@@ -338,7 +338,7 @@ def _step_problems(
             found.append(Problem("unknown_step", place, f"it reads step '{name}', which does not exist", fix))
     if step.handler == GROUP:
         return found
-    template = compile_params(step.params, names) if step.handler != CONDITION_CHECK else None
+    template = compile_params(step.params, names) if step.params and step.handler != CONDITION_CHECK else None
     if template is not None:
         found += [msgspec.structs.replace(p, where=f"{where}, field '{p.where}'") for p in template.problems]
     check = _check_delay if step.handler == DELAY else handlers.get(step.handler)
@@ -363,32 +363,37 @@ def _check_delay(params: dict[str, Any]) -> list[Problem]:
 
 
 def _resolve(workflow: Workflow) -> tuple[list[Problem], list[tuple[int, ...]]]:
-    ids = {step.id: i for i, step in enumerate(workflow.steps)}
-    names = {step.name: i for i, step in enumerate(workflow.steps)}
+    places = {step.name: i for i, step in enumerate(workflow.steps)}
+    places.update((step.id, i) for i, step in enumerate(workflow.steps))
     found: list[Problem] = []
     resolved: list[tuple[int, ...]] = []
     for i, step in enumerate(workflow.steps):
         known: list[int] = []
         for dependency in step.dependencies:
-            target = ids.get(dependency, names.get(dependency))
-            where = f"step '{step.name}', field 'dependencies'"
+            target = places.get(dependency)
             if target is None:
-                fix = nearest(dependency, names) or "the steps are " + ", ".join(list(names)[:30])
-                message = f"there is no step '{dependency}'"
-                found.append(Problem("unknown_dependency", where, message, fix))
+                names = [each.name for each in workflow.steps]
+                fix = nearest(dependency, names) or "the steps are " + ", ".join(names[:30])
+                found.append(_bad_dependency("unknown_dependency", step, f"there is no step '{dependency}'", fix))
             elif target == i:
-                message = "the step depends on itself"
-                found.append(Problem("self_dependency", where, message, "remove it from its own dependencies"))
+                fix = "remove it from its own dependencies"
+                found.append(_bad_dependency("self_dependency", step, "the step depends on itself", fix))
             else:
                 known.append(target)
         resolved.append(tuple(dict.fromkeys(known)))
     return found, resolved
 
 
+def _bad_dependency(code: str, step: Step, message: str, fix: str) -> Problem:
+    return Problem(code, f"step '{step.name}', field 'dependencies'", message, fix)
+
+
 def _cycles(workflow: Workflow, dependencies: list[tuple[int, ...]]) -> list[Problem]:
     """One problem for each circle, spelled out, until none would be left."""
     found: list[Problem] = []
     broken: set[int] = set()
+    if len(_order(dependencies)) == len(dependencies):
+        return found
     while len(found) < CYCLES_SHOWN_MAX:
         open_ones = [
             () if i in broken else tuple(d for d in ds if d not in broken) for i, ds in enumerate(dependencies)
@@ -410,7 +415,9 @@ def _cycles(workflow: Workflow, dependencies: list[tuple[int, ...]]) -> list[Pro
     return found
 
 
-def _order(dependencies: list[tuple[int, ...]]) -> list[int]:
+def _order(dependencies: list[tuple[int, ...]]) -> Sequence[int]:
+    if all(not needed or max(needed) < i for i, needed in enumerate(dependencies)):
+        return range(len(dependencies))  # as most are written: each step after those that it needs
     followers: list[list[int]] = [[] for _ in dependencies]
     for i, needed in enumerate(dependencies):
         for dependency in needed:
@@ -420,6 +427,8 @@ def _order(dependencies: list[tuple[int, ...]]) -> list[int]:
 
 def _long_delays(workflow: Workflow, dependencies: list[tuple[int, ...]]) -> list[Problem]:
     """A chain of literal delays that cannot fit into the global timeout."""
+    if not any(step.handler in CORE_HANDLERS for step in workflow.steps):
+        return []
     longest = [0.0] * len(dependencies)
     for i in _order(dependencies):
         longest[i] = _literal_delay(workflow.steps[i], 0) + max((longest[d] for d in dependencies[i]), default=0.0)

@@ -6,7 +6,7 @@ index: the top-level steps in definition order, then the tasks of groups, each a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -50,15 +50,17 @@ class Plan:
         self.tasks: dict[int, range] = {}
         self._add_tasks()
         self.index = {step.name: i for i, step in enumerate(self.steps)}
-        ids = {step.id: i for i, step in enumerate(self.steps)}
+        places = {**self.index, **{step.id: i for i, step in enumerate(self.steps)}}
         self.dependencies: list[tuple[int, ...]] = [
-            tuple(dict.fromkeys(ids[d] if d in ids else self.index[d] for d in step.dependencies))
+            tuple(dict.fromkeys([places[d] for d in step.dependencies])) if step.dependencies else ()
             for step in self.steps
         ]
-        self.followers: list[list[int]] = [[] for _ in self.steps]
+        followers: list[list[int]] = [[] for _ in self.steps]
         for i, dependencies in enumerate(self.dependencies):
             for dependency in dependencies:
-                self.followers[dependency].append(i)
+                followers[dependency].append(i)
+        # As tuples of numbers they are no work for the garbage collector.
+        self.followers = [tuple(each) for each in followers]
         self.conditions: list[Condition | None] = [
             compile_condition(step.condition) if step.condition else None for step in self.steps
         ]
@@ -98,7 +100,7 @@ class Plan:
         for i, step in enumerate(self.steps):
             if self.parents[i] < 0:
                 flags[i] = step.run_when in ("any_failed", "all_settled") or (i in watchers and self._reads_errors(i))
-        for i in self.order():
+        for i in self.order() if any(flags) else ():
             dependencies = self.dependencies[i]
             if dependencies and all(flags[d] for d in dependencies):
                 flags[i] = 1
@@ -124,7 +126,7 @@ class Plan:
         return topological(self.dependencies[: self.top], self.followers)
 
 
-def topological(dependencies: list[tuple[int, ...]], followers: list[list[int]]) -> list[int]:
+def topological(dependencies: list[tuple[int, ...]], followers: Sequence[Sequence[int]]) -> list[int]:
     """Indices, each after its dependencies; those on or behind a cycle are missing."""
     open_count = [len(d) for d in dependencies]
     order = [i for i, count in enumerate(open_count) if count == 0]

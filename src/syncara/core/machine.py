@@ -16,14 +16,13 @@ Where each rule stands:
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Any, TypeGuard
 
 import msgspec
 
 from syncara.core import events as e
-from syncara.core.board import Board
+from syncara.core.board import NEVER, NOTHING, Board
 from syncara.core.errors import InvalidStateError
 from syncara.core.expressions import ConditionFailed
 from syncara.core.limits import CRASHES_MAX, SECONDS_MAX
@@ -80,13 +79,15 @@ def next_wake(board: Board) -> float | None:
         return board.start_at
     if board.status is not ExecutionStatus.RUNNING:
         return None
-    _drop_stale(board)
-    wakes = [board.timers[0][0]] if board.timers else []
+    if board.timers:
+        _drop_stale(board)
+    wake = board.timers[0][0] if board.timers else NEVER
     if board.held_since is None:
-        wakes += [board.recovery_deadline] if not board.recovery_timed_out else []
-        wakes += [board.deadline] if not board.timed_out else []
-    wake = min(wakes, default=None)
-    return None if wake == float("inf") else wake
+        if not board.recovery_timed_out:
+            wake = min(wake, board.recovery_deadline)
+        if not board.timed_out:
+            wake = min(wake, board.deadline)
+    return None if wake == NEVER else wake
 
 
 def fold(board: Board, events: list[e.AnyEvent]) -> Board:
@@ -116,9 +117,9 @@ def _accepted(board: Board, fact: e.Fact) -> bool:
         if board.execution_id:
             raise InvalidStateError("already_started", "an execution starts once", where=board.execution_id)
         return True
-    if board.status.final or not board.execution_id:
+    if board.finished_at is not None or not board.execution_id:
         return False
-    if isinstance(fact, e.StepSucceeded | e.StepErred):
+    if isinstance(fact, _OUTCOMES):
         node = board.node(fact.step)
         return node.status is RUNNING and node.attempts == fact.attempt
     if isinstance(fact, e.Signalled):
@@ -126,15 +127,14 @@ def _accepted(board: Board, fact: e.Fact) -> bool:
         if fact.signal == "turn" and (board.paused or board.slots_free <= 0):
             return False  # a turn that cannot be used at once would still be out when the process dies
         return (node.status is WAITING or node.status is BLOCKED) and node.signal == fact.signal
-    if isinstance(fact, e.Paused):
-        return not board.paused
     if isinstance(fact, e.Resumed):
         return board.paused
     if isinstance(fact, e.RunnerLost):
         return bool(board.running)
-    if isinstance(fact, e.Ticked):
-        return not board.paused
-    return True
+    return isinstance(fact, e.Cancelled) or not board.paused  # Paused, Ticked
+
+
+_OUTCOMES = (e.StepSucceeded, e.StepErred)
 
 
 # What follows, one decision at a time, the most urgent first.
@@ -143,11 +143,26 @@ def _accepted(board: Board, fact: e.Fact) -> bool:
 def _next(board: Board, at: float) -> e.Decision | None:
     if board.status is not ExecutionStatus.RUNNING:
         return None
-    for rule in _RULES:
-        decision = rule(board, at)
-        if decision is not None:
-            return decision
-    return None
+    # Each rule is asked only where there is something for it to look at: most facts concern one or two of them.
+    if (at >= board.deadline or at >= board.recovery_deadline) and (decision := _time_out(board, at)):
+        return decision
+    if board.sweep is not NOTHING and (decision := _sweep_one(board, at)):
+        return decision
+    if board.owed and (decision := _after_attempt(board, at)):
+        return decision
+    if board.joins and (decision := _join(board, at)):
+        return decision
+    if board.timers and (decision := _wake(board, at)):
+        return decision
+    if board.leftover is not NOTHING and (decision := _skip_leftover(board, at)):
+        return decision
+    if board.prompt and (decision := _without_slot(board, at)):
+        return decision
+    if (board.ready or board.again or board.due) and (decision := _next_start(board, at)):
+        return decision
+    if board.dirty and (decision := _ask_watchers(board, at)):
+        return decision
+    return _quiet(board, at) or _finish(board, at)
 
 
 def _time_out(board: Board, at: float) -> e.Decision | None:
@@ -324,6 +339,8 @@ def _next_start(board: Board, at: float) -> e.Decision | None:
 
 def _repeat(board: Board, i: int, node: Node, at: float, *, has_turn: bool) -> e.Decision:
     if node.crashes >= SUSPECT_CRASHES and not has_turn:
+        if _no_room(board, i):
+            return e.StepCancelled(at, board.plan.steps[i].name, *_sweep_reason(board, i))
         return _await_turn(board, i, node, at)
     return e.StepScheduled(at, board.plan.steps[i].name, node.next_attempt)
 
@@ -378,21 +395,6 @@ def _finish(board: Board, at: float) -> e.Decision | None:
     if board.errors_seen:
         return e.Finished(at, ExecutionStatus.COMPLETED_WITH_ERRORS, board.code, board.error)
     return e.Finished(at, ExecutionStatus.COMPLETED)
-
-
-_RULES: tuple[Callable[[Board, float], e.Decision | None], ...] = (
-    _time_out,
-    _sweep_one,
-    _after_attempt,
-    _join,
-    _wake,
-    _skip_leftover,
-    _without_slot,
-    _next_start,
-    _ask_watchers,
-    _quiet,
-    _finish,
-)
 
 
 # Starting a step.

@@ -61,7 +61,7 @@ FINAL_EXECUTION = frozenset(
 FINAL_STEP = frozenset({StepStatus.COMPLETED, StepStatus.FAILED, StepStatus.SKIPPED, StepStatus.CANCELLED})
 
 
-class Step(msgspec.Struct, frozen=True, omit_defaults=True):
+class Step(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One step of a workflow. Times are seconds."""
 
     id: str
@@ -90,7 +90,7 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True):
     """What happens to an attempt whose outcome is unknown because the process ended under it."""
 
 
-class Workflow(msgspec.Struct, frozen=True, omit_defaults=True):
+class Workflow(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A definition: steps in a directed acyclic graph. Steps are only ever appended."""
 
     id: str
@@ -110,7 +110,7 @@ class Workflow(msgspec.Struct, frozen=True, omit_defaults=True):
     steps: tuple[Step, ...] = ()
 
 
-class StepResult(msgspec.Struct, frozen=True):
+class StepResult(msgspec.Struct, frozen=True, gc=False):
     """What a handler may return. Any other value `v` counts as StepResult(success=True, data=v)."""
 
     success: bool

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from syncara.core.model import StepStatus
 
 PENDING, RUNNING, DELAYED = StepStatus.PENDING, StepStatus.RUNNING, StepStatus.DELAYED
@@ -14,45 +16,24 @@ SKIPPED, CANCELLED = StepStatus.SKIPPED, StepStatus.CANCELLED
 LOST, REFUSED = "lost", "refused"
 
 
-class Node:
+class Node(msgspec.Struct, gc=False):
     """The state of one step."""
 
-    __slots__ = (
-        "attempts",
-        "code",
-        "crashes",
-        "data",
-        "error",
-        "finished_at",
-        "metadata",
-        "next_attempt",
-        "open_dependencies",
-        "open_tasks",
-        "params",
-        "reason",
-        "settled",
-        "signal",
-        "started_at",
-        "status",
-        "wake_at",
-    )
-
-    def __init__(self, open_dependencies: int) -> None:
-        self.status = PENDING
-        self.settled = False
-        self.open_dependencies = open_dependencies
-        self.open_tasks = 0
-        self.attempts = 0
-        self.next_attempt = 1
-        self.crashes = 0
-        """Unclean deaths of the process while this step was in its handler."""
-        self.params: dict[str, Any] | None = None
-        self.data: Any = None
-        self.metadata: dict[str, Any] | None = None
-        self.code = ""
-        self.error: str | None = None
-        self.reason: str | None = None
-        self.signal = ""
-        self.started_at: float | None = None
-        self.finished_at: float | None = None
-        self.wake_at: float | None = None
+    open_dependencies: int
+    status: StepStatus = PENDING
+    settled: bool = False
+    open_tasks: int = 0
+    attempts: int = 0
+    next_attempt: int = 1
+    crashes: int = 0
+    """Unclean deaths of the process while this step was in its handler."""
+    params: dict[str, Any] | None = None
+    data: Any = None
+    metadata: dict[str, Any] | None = None
+    code: str = ""
+    error: str | None = None
+    reason: str | None = None
+    signal: str = ""
+    started_at: float | None = None
+    finished_at: float | None = None
+    wake_at: float | None = None

@@ -13,8 +13,8 @@ from syncara.core.node import COMPLETED, DELAYED, RUNNING, SKIPPED
 def percent(board: Board) -> float:
     """0 to 100: steps completed or skipped by a condition, over all top-level steps.
 
-    A group counts by its tasks. Steps that failed, or did not run because of a failure, do not count, so only a run
-    without errors reaches 100. It never goes back.
+    A group counts by its tasks. Steps that failed, or did not run because of a failure, do not count. It never goes
+    back.
     """
     if not board.plan.top:
         return 100.0 if board.status.final else 0.0

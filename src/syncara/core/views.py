@@ -14,7 +14,7 @@ from syncara.core.model import ExecutionStatus, StepResult, StepStatus
 from syncara.core.node import COMPLETED, FAILED
 
 
-class StepState(msgspec.Struct, frozen=True):
+class StepState(msgspec.Struct, frozen=True, gc=False):
     """One step of one execution. Times are Unix seconds."""
 
     id: str

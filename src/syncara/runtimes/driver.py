@@ -114,6 +114,9 @@ class Call(NamedTuple):
 
     step: StepInput
     execution: ExecutionInput
+    name: str
+    attempt: int
+    """The step's name and the attempt once more, because a handler can change what it is given."""
     handler: str
     timeout: float
     """Seconds."""
@@ -166,7 +169,8 @@ def call_of(board: Board, event: e.StepScheduled) -> Call:
         (board.user_id, board.chat_id, board.message_id),
         board.steps_view,
     )
-    return Call(StepInput(step.id, step.name, params), execution, step.handler, step.timeout)
+    inputs = StepInput(step.id, step.name, params), execution
+    return Call(*inputs, step.name, event.attempt, step.handler, step.timeout)
 
 
 def block_of(board: Board, event: e.StepBlocked) -> Block:
@@ -189,7 +193,7 @@ def success(call: Call, value: Any, at: float) -> e.StepSucceeded | e.StepErred:
         return _erred(call, at, "result_too_large", str(error), retryable=False)
     except ValueError as error:
         return _erred(call, at, "invalid_result", str(error), retryable=False)
-    return e.StepSucceeded(at, call.step.name, call.execution.attempt, data, changes, removed, metadata)
+    return e.StepSucceeded(at, call.name, call.attempt, data, changes, removed, metadata)
 
 
 def _wrong_result(result: StepResult) -> str:
@@ -255,4 +259,4 @@ def _erred(
     call: Call, at: float, code: str, error: str, retryable: bool = True, retry_after: float | None = None
 ) -> e.StepErred:
     text = error.encode(errors="replace").decode()[:ERROR_CHARS_MAX]
-    return e.StepErred(at, call.step.name, call.execution.attempt, code, text, retryable, retry_after)
+    return e.StepErred(at, call.name, call.attempt, code, text, retryable, retry_after)

@@ -7,6 +7,7 @@ that outlived its timeout is reported as timed out, whatever it returns later.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Callable
 from typing import Any
 
@@ -53,6 +54,7 @@ class Hands:
         closing: Callable[[], bool],
     ) -> None:
         self._loop = loop
+        self._context = contextvars.copy_context()
         self._clock = clock
         self._handler = handler
         self._report = report
@@ -67,7 +69,7 @@ class Hands:
         return len(self._attempts)
 
     def start(self, key: int, call: Call) -> None:
-        attempt = Attempt((key, call.step.name), call)
+        attempt = Attempt((key, call.name), call)
         self._attempts[attempt.slot] = attempt
         handler = self._handler(call.handler)
         if handler is None:
@@ -83,7 +85,9 @@ class Hands:
             self._end(attempt, self._direct(handler, call))
         elif handler.mode == "task":
             self._set_deadline(attempt)
-            attempt.task = self._loop.create_task(self._in_task(handler, attempt), name=f"syncara {call.step.name}")
+            attempt.task = self._loop.create_task(
+                self._in_task(handler, attempt), name=f"syncara {call.name}", context=self._context.copy()
+            )
         else:
             attempt.job = self._threads.run(
                 lambda: handler.fn(call.step, call.execution),

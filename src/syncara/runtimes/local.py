@@ -7,6 +7,7 @@ on when it is durable. While one commit is under way, the next one gathers.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import threading
 from collections.abc import Callable, Sequence
@@ -71,6 +72,7 @@ class LocalRuntime:
         info = self.store.acquire()
         self.loop = loop
         self._thread = threading.get_ident()
+        self._context = contextvars.copy_context()
         self._next_key = info.next_key
         self._stopping = self._writing = self._flush_due = False
         self._hands = Hands(loop, self.clock, self._handler, self._report, closing)
@@ -88,12 +90,14 @@ class LocalRuntime:
         if not self.running:
             return
         self._stopping = True
-        tasks = self._hands.drop()
-        if tasks:
-            await asyncio.wait(tasks, timeout=STOP_GRACE_S)
-        while self._writing or self._unwritten:
-            await self._written()
-        self._end(clean=True)
+        try:
+            tasks = self._hands.drop()
+            if tasks:
+                await asyncio.wait(tasks, timeout=STOP_GRACE_S)
+            while self._writing or self._unwritten:
+                await self._written()
+        finally:  # also when whoever called it gives up, or is one of the handlers that it interrupts
+            self._end(clean=True)
 
     def abandon(self) -> None:
         """Let go after the event loop was closed under us; what was not written is made again at the next start."""
@@ -143,6 +147,10 @@ class LocalRuntime:
         """Feed a fact from a caller; True when it changed something, once that is durable. Raises NotFoundError."""
         resident = self._find(execution_id)
         return resident is not None and await self._ask(resident, fact)
+
+    def holds(self, execution_id: str) -> bool:
+        """Whether the execution is in memory: then its final status is not on disk yet, and `wait` will tell of it."""
+        return execution_id in self._keys
 
     async def wait(self, execution_id: str) -> Board | None:
         """The board of an execution that has ended meanwhile; None when the runtime stops before."""
@@ -259,7 +267,7 @@ class LocalRuntime:
         self._unwritten[resident.key] = resident
         if not self._flush_due and not self._writing and self.loop is not None:
             self._flush_due = True
-            self.loop.call_soon(self._flush)
+            self.loop.call_soon(self._flush, context=self._context)
         return True
 
     def post(self, key: int, fact: e.Fact) -> bool:
