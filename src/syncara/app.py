@@ -63,7 +63,7 @@ class _Engine:
         )
         self.store = store
         self.documents = documents
-        self.runtime = LocalRuntime(store, handlers.get, self._plan, clock)
+        self.runtime = LocalRuntime(store, handlers.get, self._plan, clock, hands_off=bool(given.get("hands_off")))
         self.processor = Processor(store, handlers, self.runtime, messenger, clock)
         self.lifecycle = Lifecycle(self.runtime, self._clean_up if chosen.retention is not None else None)
         self.retention = chosen.retention
@@ -94,6 +94,7 @@ class MultiStepProcessor:
         retention: float | None = None,
         workspace: str | os.PathLike[str] | None = None,
         read_only: bool = False,
+        hands_off: bool = False,
         store: Store | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -102,7 +103,8 @@ class MultiStepProcessor:
         database: the SQLite file; default `syncara.db`. durability: `full` survives power loss, `fast` only kill -9.
         retention: seconds that finished runs are kept; the default keeps them until `cleanup`. workspace: the folder of
         relative paths in file_operation; default `workspace`. read_only: the database must exist, and everything that
-        would change it raises StorageError. store and clock: replacements, for tests.
+        would change it raises StorageError. hands_off: runs can be steered, but none of their steps runs here; for
+        tools that reach into the database of a bot that is down. store and clock: replacements, for tests.
         """
         self._given: dict[str, Any] = {
             "database": database,
@@ -113,6 +115,7 @@ class MultiStepProcessor:
             "retention": retention,
             "workspace": workspace,
             "read_only": read_only,
+            "hands_off": hands_off,
             "store": store,
             "clock": clock,
         }

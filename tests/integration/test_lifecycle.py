@@ -507,3 +507,28 @@ async def test_a_handler_gone_missing_blocks_its_step_until_it_is_back(database:
         step.reason,
     )
     assert ("completed", 1) == (ended.status, ended.steps["Only"].attempts)
+
+
+async def test_hands_off_steers_a_run_and_runs_no_step(tmp_path: Path) -> None:
+    """A tool can cancel a run of a bot that is down; the bot's other open runs are left as they are."""
+    database, called = tmp_path / "a.db", list[str]()
+
+    async def work(step: Any, execution: Any) -> None:
+        called.append(step.name)
+
+    steps = [{"name": "Wait", "handler": "delay", "params": {"seconds": 60}}, {"name": "Work", "handler": "work"}]
+    async with MultiStepProcessor(database) as bot:
+        bot.register_handler("work", work)
+        workflow = bot.define({"name": "Two", "max_parallel_steps": 1, "steps": steps})
+        runs = [await bot.execute_workflow(workflow) for _ in range(2)]
+        await bot.pause_execution(runs[0])
+    before = [len(bot.get_history(run)) for run in runs]
+
+    async with MultiStepProcessor(database, hands_off=True) as tool:
+        tool.register_handler("work", work)
+        assert await tool.resume_execution(runs[0])
+        assert await tool.cancel_execution(runs[0])
+
+        assert ["cancelled", "running"] == [str(tool.get_execution(run).status) for run in runs]
+        assert before[1] == len(tool.get_history(runs[1]))
+    assert [] == called

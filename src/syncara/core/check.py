@@ -152,7 +152,8 @@ def _field_problems(
         if rule is None:
             known = [*rules, *also]
             fix = nearest(str(name), known) or "the fields are " + ", ".join(known)
-            found.append(Problem("unknown_field", f"{where}, field {shown(name)}", f"there is no field {shown(name)}", fix))
+            message = f"there is no field {shown(name)}"
+            found.append(Problem("unknown_field", f"{where}, field {shown(name)}", message, fix))
         elif not rule[0](value):
             code = "empty_name" if name == "name" and isinstance(value, str) and not value.strip() else "wrong_type"
             message = f"'{name}' must be {rule[1]}, and is {shown(value)}"

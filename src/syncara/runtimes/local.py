@@ -42,7 +42,17 @@ Plans = Callable[[str, int], Plan]
 class LocalRuntime:
     """Gives the core a clock, a journal and hands. Its methods are called on its event loop only."""
 
-    def __init__(self, store: Store, handler: Callable[[str], Handler | None], plans: Plans, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        handler: Callable[[str], Handler | None],
+        plans: Plans,
+        clock: Clock,
+        *,
+        hands_off: bool = False,
+    ) -> None:
+        """`hands_off`: take in what callers say, but run no step and take up no execution; the next runner will."""
+        self._hands_off = hands_off
         self.store = store
         self.clock = clock
         self._handler = handler
@@ -77,7 +87,10 @@ class LocalRuntime:
         self._stopping = self._writing = self._flush_due = False
         self._hands = Hands(loop, self.clock, self._handler, self._report, closing)
         self._wakes: Timers[int] = Timers(loop, self.clock.now, self._wake)
+        self._was_clean = info.clean
         self._recovery = Recovery(self, loop, clean=info.clean)
+        if self._hands_off:
+            return
         for summary in self.store.open_summaries():
             if not summary.parked:
                 self._recovery.add(summary.key)
@@ -107,7 +120,7 @@ class LocalRuntime:
     def _end(self, *, clean: bool) -> None:
         self._recovery.close()
         self._wakes.close()
-        self.store.release(clean=clean)
+        self.store.release(clean=self._was_clean if self._hands_off else clean)
         closed = self.loop is not None and self.loop.is_closed()
         for waiter in [w for waiters in self._waiters.values() for w in waiters]:
             if not closed and not waiter.done():
@@ -219,7 +232,8 @@ class LocalRuntime:
             resident = Resident(key, None)
             self._fold(resident)
             self._adopt(resident, resident.board.execution_id)
-            self._recovery.look_at(resident)
+            if not self._hands_off:
+                self._recovery.look_at(resident)
         return resident
 
     def _fold(self, resident: Resident) -> None:
@@ -272,7 +286,7 @@ class LocalRuntime:
 
     def post(self, key: int, fact: e.Fact) -> bool:
         """Take in a fact that nobody waits for; it is kept when the disk takes no writes. False: it changed nothing."""
-        if self._stopping:
+        if self._stopping or self._hands_off:
             return False
         if key in self._stalled:
             self._stalled[key].kept.append(fact)
@@ -392,6 +406,8 @@ class LocalRuntime:
             self.settle_down(resident)
 
     def _act(self, resident: Resident, action: Action) -> None:
+        if self._hands_off:
+            return
         if isinstance(action, Call):
             self._hands.start(resident.key, action)
         elif isinstance(action, Stop):

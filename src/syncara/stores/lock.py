@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 
 from syncara.core.errors import DatabaseBusy, StorageError
+
+PROBE_S = 0.01
 
 
 class RunnerLock:
@@ -35,10 +38,15 @@ class RunnerLock:
         _write_pid(descriptor)
 
     def _lock(self, descriptor: int) -> None:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DatabaseBusy(self._database, _pid_in(descriptor)) from None
+        for last in (False, True):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if last:
+                    raise DatabaseBusy(self._database, _pid_in(descriptor)) from None
+                time.sleep(PROBE_S)  # it may have been somebody who only looked whether there is a runner
+            else:
+                return
 
     def release(self) -> None:
         """Drop the lock; without one, do nothing."""

@@ -47,7 +47,7 @@ def _steer(verb: str, how: Steer, execution_id: str, database: str | None, as_js
     with reading(database) as processor:
         processor.get_execution(execution_id)  # an unknown run is no reason to become the runner
     try:
-        changed, run = asyncio.run(_tell(MultiStepProcessor(database), how, execution_id))
+        changed, run = asyncio.run(_tell(MultiStepProcessor(database, hands_off=True), how, execution_id))
     except DatabaseBusy as busy:
         holder = f"process {busy.pid}" if busy.pid else "another process"
         message = f"{holder} runs this database, and only it can {verb} one of its runs"
