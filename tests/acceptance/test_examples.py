@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from tests.acceptance.rig import run_family
 from tests.acceptance.shown_examples import EXAMPLES, FOLDER
 
 HANG_S = 60
+POLL_S = 0.002
+"""How often a script's record is looked at when it says when to kill."""
 KILLS = 20
 AT_ONCE = 2
 SAID = {
@@ -56,6 +60,27 @@ def test_an_example_that_is_started_again_finds_its_run(tmp_path: Path, name: st
 
     assert (0, 0) == (first.returncode, second.returncode), second.stderr
     assert SAID[name] == [line for line in second.stdout.splitlines() if line in SAID[name]]
+
+
+@pytest.mark.parametrize(
+    ("name", "record"), [("broadcast", ".delivered"), ("custom_handlers", ".notes"), ("pipeline", ".notes")]
+)
+def test_an_example_that_is_killed_and_started_again_finishes(tmp_path: Path, name: str, record: str) -> None:
+    """As its page says: the script itself is cut off once two lines are in its record, and the next start goes on."""
+    database = tmp_path / "example.db"
+    with subprocess.Popen([sys.executable, FOLDER / name / "main.py", database], stdout=subprocess.DEVNULL) as process:
+        while lines(database.with_suffix(record)) < 2 and process.poll() is None:
+            time.sleep(POLL_S)
+        process.kill()
+    done = run(name, database)
+
+    assert -signal.SIGKILL == process.returncode
+    assert (0, "") == (done.returncode, done.stderr), done.stdout
+    assert SAID[name][0] in done.stdout.splitlines()
+
+
+def lines(path: Path) -> int:
+    return len(path.read_bytes().splitlines()) if path.exists() else 0
 
 
 @pytest.mark.parametrize(

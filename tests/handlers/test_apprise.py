@@ -46,6 +46,13 @@ async def test_a_notification_arrives_with_its_type(server: Server, type: str, e
     assert [(expected, r"*Disk* <full> \n 90 %, ä")] == said(server)
 
 
+async def test_text_stays_text_for_a_service_that_shows_html(server: Server) -> None:
+    """What looks like a tag is not one."""
+    await AppriseNotifier(url(server, "/?format=html")).notify("<b>90 %", "info", idempotency_key="k")
+
+    assert [("info", "&lt;b&gt;90&nbsp;%")] == said(server)
+
+
 async def test_a_repeat_goes_only_to_those_that_were_not_reached(server: Server) -> None:
     """What one service has taken is not sent to it again because another one was away."""
     server.on("/away", answer(b"", 503), answer())
