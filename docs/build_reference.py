@@ -108,7 +108,7 @@ def field_notes(struct: type) -> dict[str, str]:
     for before, after in zip(tree.body, tree.body[1:], strict=False):
         field = isinstance(before, ast.AnnAssign) and isinstance(before.target, ast.Name)
         if field and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
-            notes[before.target.id] = " ".join(str(after.value.value).split())  # type: ignore[attr-defined, union-attr]
+            notes[before.target.id] = " ".join(str(after.value.value).split())  # type: ignore[attr-defined]
     return notes
 
 

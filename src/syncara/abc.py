@@ -165,8 +165,8 @@ class Documents(Protocol):
     """Collections of JSON documents with MongoDB's query and update language, or a stated subset of it.
 
     `key` is the idempotency key of the step: a write whose key has been seen returns what it returned then, and writes
-    nothing. Unknown operators are refused with ValidationError, never ignored. `scope` keeps tenants apart: the same
-    collection name in two scopes is two collections.
+    nothing (MongoDocuments states where it can promise less). Unknown operators are refused with ValidationError, never
+    ignored. `scope` keeps tenants apart: the same collection name in two scopes is two collections.
     """
 
     async def find(

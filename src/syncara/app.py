@@ -15,6 +15,7 @@ from syncara.core.errors import InvalidStateError, Problem, ValidationError
 from syncara.core.graph import Plan
 from syncara.core.model import Workflow
 from syncara.core.views import Execution, LogLine, log
+from syncara.handlers.basic import LogNotifier
 from syncara.handlers.registry import Handlers
 from syncara.processor import Processor
 from syncara.templates.builtin import BUILTIN
@@ -33,17 +34,24 @@ class _Engine:
     """Everything that exists once the database is open."""
 
     def __init__(self, owner: MultiStepProcessor) -> None:
-        from syncara.documents.embedded import EmbeddedDocuments  # noqa: PLC0415 - importing the package does no work
+        from syncara.documents import open_documents  # noqa: PLC0415 - importing the package does no work
+        from syncara.documents.embedded import EmbeddedDocuments  # noqa: PLC0415
         from syncara.handlers import basic, communication, context, data, files, web  # noqa: PLC0415
         from syncara.runtimes.lifecycle import Lifecycle  # noqa: PLC0415
         from syncara.runtimes.local import LocalRuntime  # noqa: PLC0415
         from syncara.stores.sqlite import SqliteStore  # noqa: PLC0415
 
         given = owner._given  # noqa: SLF001 - the engine is the processor's own other half
-        chosen = settings.load({name: given.get(name) for name in settings.Settings.__struct_fields__})
+        where = given.get("documents")
+        named = {"documents": where if isinstance(where, str) else None}
+        plain = ("database", "durability", "retention", "workspace")
+        chosen = settings.load({**{name: given.get(name) for name in plain}, **named})
         clock: Clock = given.get("clock") or SystemClock()
         store: Store | None = given.get("store")
-        documents: Documents | None = given.get("documents")
+        documents: Documents | None = None if isinstance(where, str) else where
+        self.own_documents: Documents | None = None
+        if documents is None and chosen.documents is not None:
+            documents = self.own_documents = open_documents(chosen.documents)
         if store is None:
             read_only = bool(given.get("read_only"))
             sqlite = SqliteStore(chosen.database, durability=chosen.durability, read_only=read_only)
@@ -53,7 +61,7 @@ class _Engine:
         handlers = owner._handlers  # noqa: SLF001
         handlers.install(
             [
-                *basic.handlers(given.get("notifier") or basic.LogNotifier()),
+                *basic.handlers(given.get("notifier") or _notifier(chosen.notify)),
                 *context.HANDLERS,
                 *communication.handlers(messenger, owner._shortcodes),  # noqa: SLF001
                 *(data.handlers(documents) if documents is not None else ()),
@@ -76,6 +84,14 @@ class _Engine:
         return self.processor.plan(workflow_id, steps)
 
 
+def _notifier(urls: str | None) -> Notifier:
+    if urls is None:
+        return LogNotifier()
+    from syncara.handlers.notify import AppriseNotifier  # noqa: PLC0415 - an extra, which loads slowly
+
+    return AppriseNotifier(urls)
+
+
 class MultiStepProcessor:
     """Durable workflows on one SQLite file. Making one does no I/O; the first call opens the database.
 
@@ -88,7 +104,7 @@ class MultiStepProcessor:
         database: str | os.PathLike[str] | None = None,
         *,
         messenger: Messenger | None = None,
-        documents: Documents | None = None,
+        documents: Documents | str | None = None,
         notifier: Notifier | None = None,
         durability: settings.Durability | None = None,
         retention: float | None = None,
@@ -100,7 +116,8 @@ class MultiStepProcessor:
     ) -> None:
         """What is not given comes from the environment (see syncara.settings), then from the defaults.
 
-        database: the SQLite file; default `syncara.db`. durability: `full` survives power loss, `fast` only kill -9.
+        database: the SQLite file; default `syncara.db`. documents: an implementation, or a `mongodb://` URL; default:
+        collections in the database file. durability: `full` survives power loss, `fast` only kill -9.
         retention: seconds that finished runs are kept; the default keeps them until `cleanup`. workspace: the folder of
         relative paths in file_operation; default `workspace`. read_only: the database must exist, and everything that
         would change it raises StorageError. hands_off: runs can be steered, but none of their steps runs here; for
@@ -130,7 +147,7 @@ class MultiStepProcessor:
         *,
         database: str | os.PathLike[str] | None = None,
         messenger: Messenger | None = None,
-        documents: Documents | None = None,
+        documents: Documents | str | None = None,
         notifier: Notifier | None = None,
         durability: settings.Durability | None = None,
         retention: float | None = None,
@@ -181,6 +198,8 @@ class MultiStepProcessor:
                 await engine.lifecycle.stop()
             finally:
                 engine.store.close()
+                if engine.own_documents is not None:
+                    await engine.own_documents.close()
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -3,6 +3,8 @@
 SYNCARA_DATABASE    the SQLite file; default `syncara.db` in the working directory
 SYNCARA_DURABILITY  `full` (default: survives power loss) or `fast` (survives kill -9)
 SYNCARA_WORKSPACE   the folder of relative paths in file_operation; default `workspace` in the working directory
+SYNCARA_DOCUMENTS   where the documents are: a `mongodb://` URL; default: in the database file
+SYNCARA_NOTIFY      where notifications go: Apprise URLs, separated by commas; default: Python's logging
 SYNCARA_RETENTION   seconds that finished executions are kept; default: until `cleanup`
 """
 
@@ -24,6 +26,8 @@ DATABASE = "syncara.db"
 class Settings(msgspec.Struct, frozen=True):
     database: str = DATABASE
     durability: Durability = "full"
+    documents: str | None = None
+    notify: str | None = None
     workspace: Path | None = None
     """None: `workspace` in the working directory."""
     retention: float | None = None
@@ -40,6 +44,8 @@ def load(given: Mapping[str, Any], environment: Mapping[str, str] = os.environ) 
         "durability": environment.get("SYNCARA_DURABILITY"),
         "retention": environment.get("SYNCARA_RETENTION"),
         "workspace": environment.get("SYNCARA_WORKSPACE"),
+        "documents": environment.get("SYNCARA_DOCUMENTS"),
+        "notify": environment.get("SYNCARA_NOTIFY"),
     }
     read.update({name: value for name, value in given.items() if value is not None})
     values = {name: value for name, value in read.items() if value is not None}

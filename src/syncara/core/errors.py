@@ -97,7 +97,7 @@ class ConditionError(SyncaraError):
 
 
 class StorageError(SyncaraError):
-    """The database did not take a transaction; nothing of it happened."""
+    """The database did not take a transaction; nothing of it happened (`connection_lost` alone: nobody knows)."""
 
 
 class DatabaseBusy(StorageError):
