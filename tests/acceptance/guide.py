@@ -20,8 +20,6 @@ EVERYTHING = "from syncara.modules.multi_step_processor import *"
 
 
 class Block(NamedTuple):
-    number: int
-    """Counts the Python blocks from 1."""
     fence: Fence
 
     async def run(self, names: dict[str, Any]) -> None:
@@ -34,18 +32,18 @@ class Block(NamedTuple):
 
 
 def read_guide() -> dict[int, Block]:
-    """The guide's Python blocks by number; none where the guide is absent."""
+    """The guide's Python blocks by number, from 1; none where the guide is absent."""
     if not GUIDE.exists():
         return {}
     python = [fence for fence in fences(GUIDE.read_text("utf-8")) if fence.language == "python"]
-    return {number: Block(number, fence) for number, fence in enumerate(python, 1)}
+    return {number: Block(fence) for number, fence in enumerate(python, 1)}
 
 
 class Names(dict[str, Any]):
     """A namespace that remembers every value that a name was given."""
 
-    def __init__(self, names: dict[str, Any]) -> None:
-        super().__init__(names)
+    def __init__(self) -> None:
+        super().__init__()
         self.given: list[tuple[str, Any]] = []
 
     def __setitem__(self, name: str, value: Any) -> None:
@@ -93,7 +91,7 @@ class Reader:
         self.processor = MultiStepProcessor(
             folder / "syncara.db", messenger=self.chat, notifier=self.operator, clock=loop.clock
         )
-        self.names = Names({})
+        self.names = Names()
         exec(EVERYTHING, self.names)  # noqa: S102 - so that blocks find what they use without importing it
         self.names["multi_step_processor"] = self.processor
         self._guide = guide

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,19 @@ async def counting(database: Path) -> AsyncIterator[tuple[MultiStepProcessor, Co
     store = SqliteStore(database)
     async with MultiStepProcessor(store=store, documents=EmbeddedDocuments(store.file)) as processor:
         processor.register_handler("noop", noop)
-        await store.file.write(
-            lambda connection: connection.set_trace_callback(
-                lambda statement: statements.update([statement.split()[0]])
-            )
-        )
+        await store.file.write(lambda connection: connection.set_trace_callback(partial(note, statements)))
         statements.clear()
         yield processor, statements
+
+
+def note(statements: Counter[str], statement: str) -> None:
+    """Count a statement by its first word; one that writes outside BEGIN and COMMIT is a transaction of its own."""
+    word = statement.split(maxsplit=1)[0]
+    if word in ("INSERT", "UPDATE", "DELETE") and statements["BEGIN"] == statements["ended"]:
+        statements["COMMIT"] += 1
+    statements[word] += 1
+    if word in ("ROLLBACK", "COMMIT"):
+        statements["ended"] += 1
 
 
 def chain(length: int) -> list[dict[str, Any]]:

@@ -33,6 +33,10 @@ _UPDATE_OPEN = (
 )
 _UPDATE_FINAL = _UPDATE_OPEN.replace("SET", "SET open = 0,")
 _INSERT_EVENTS = "INSERT INTO events (execution, seq, count, epoch, checksum, body) VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT_EVENT_OF_EPOCH = (
+    "INSERT INTO events (execution, seq, count, epoch, checksum, body) "
+    "SELECT ?, ?, ?, epoch, ?, ? FROM meta WHERE epoch = ?"
+)
 
 
 # The runner.
@@ -77,6 +81,17 @@ def insert_entries(connection: sqlite3.Connection, epoch: int, entries: Sequence
     for sql, rows in ((_INSERT_SUMMARY, created), (_UPDATE_OPEN, changed), (_UPDATE_FINAL, finished)):
         if rows:
             connection.executemany(sql, rows)
+
+
+def is_one_row(entries: Sequence[Entry]) -> bool:
+    """Whether `entries` go into a single row: what a step that follows another needs, most of all transactions."""
+    return len(entries) == 1 and entries[0].summary is None and len(entries[0].body) <= BLOB_BYTES_MIN
+
+
+def insert_row(connection: sqlite3.Connection, epoch: int | None, entry: Entry) -> bool:
+    """Commit an entry that is one row, as one statement; False when the epoch is over."""
+    values = (entry.key, entry.seq, entry.events, entry.checksum, entry.body, epoch)
+    return connection.execute(_INSERT_EVENT_OF_EPOCH, values).rowcount > 0
 
 
 def _inline(body: bytes) -> bytes:

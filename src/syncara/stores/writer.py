@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 from syncara.abc import Done, Entry
 from syncara.core.errors import StorageError
 from syncara.stores.faults import BUSY_TIMEOUT_S, closed, fault, not_runner, primary_code, refusal
-from syncara.stores.tables import current_epoch, insert_entries
+from syncara.stores.tables import current_epoch, insert_entries, insert_row, is_one_row
 
 T = TypeVar("T")
 
@@ -144,12 +144,28 @@ class Writer:
         try:
             if self._queue or self._closed:
                 return False
+            if isinstance(item, _Append) and is_one_row(item.entries):
+                return self._insert_row(item)
             if not wait and self._locked_elsewhere():
                 return False
             self._commit([item])
             return True
         finally:
             self._turn.release()
+
+    def _insert_row(self, item: _Append) -> bool:
+        """Commit one row without a BEGIN and a COMMIT of its own; False when another process holds the lock."""
+        started = time.perf_counter()
+        try:
+            self._check_file()
+            if not insert_row(self._connection, self.epoch, item.entries[0]):
+                item.error = not_runner(self._path)
+        except BaseException as error:  # noqa: BLE001 (an interrupt too is told, and raised by `append`)
+            if isinstance(error, sqlite3.Error) and primary_code(error) == sqlite3.SQLITE_BUSY:
+                return False
+            item.error = refusal(error, self._path)
+        self._took(started)
+        return True
 
     def _locked_elsewhere(self) -> bool:
         """Begin the transaction, unless another process holds the lock. Any other failure is left to come again."""
@@ -227,9 +243,12 @@ class Writer:
         started = time.perf_counter()
         self._connection.execute("COMMIT")
         if appends:
-            # One checkpoint or one hiccup must not decide, so no single commit counts for more than a few.
-            commit_s = min(time.perf_counter() - started, 4 * INLINE_COMMIT_S_MAX)
-            self._commit_s += (commit_s - self._commit_s) / _COMMITS_AVERAGED
+            self._took(started)
+
+    def _took(self, started: float) -> None:
+        # One checkpoint or one hiccup must not decide, so no single commit counts for more than a few.
+        commit_s = min(time.perf_counter() - started, 4 * INLINE_COMMIT_S_MAX)
+        self._commit_s += (commit_s - self._commit_s) / _COMMITS_AVERAGED
 
     def _append(self, appends: list[_Append], *, together: bool = True) -> None:
         epoch = self.epoch
