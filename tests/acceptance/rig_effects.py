@@ -40,7 +40,7 @@ class Effects:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         self._moment = moment
         self._commits = 0
-        self._carries_events = False
+        self._carries_events = self._in_transaction = False
 
     @contextmanager
     def during(self, step: str, attempt: int | None, key: str) -> Iterator[None]:
@@ -60,13 +60,18 @@ class Effects:
 
     def trace(self, statement: str) -> None:
         """Told each SQL statement of the connection that writes, before it runs."""
-        if statement.startswith("INSERT INTO events"):
+        word, events = statement.partition(" ")[0], statement.startswith("INSERT INTO events")
+        if word == "BEGIN":
+            self._in_transaction = True
+        elif events and self._in_transaction:
             self._carries_events = True
-        elif statement.startswith("COMMIT") and self._carries_events:
+        elif events or (word == "COMMIT" and self._carries_events):  # one row is a transaction of its own
             self._carries_events = False
             self._commits += 1
             if self._moment == f"commit:{self._commits}":
                 hold()
+        if word in ("COMMIT", "ROLLBACK"):
+            self._in_transaction = False
 
 
 def hold() -> None:

@@ -259,7 +259,7 @@ def test_tasks_are_checked_like_steps() -> None:
     [
         ({"handler": "work"}, "missing_field", "step 'G', task 1, step None"),
         ({"name": "a"}, "missing_field", "step 'G', task 1, step 'a'"),
-        ({"name": "a", "handler": "work", "parms": {}}, "unknown_field", "step 'G', task 1, step 'a'"),
+        ({"name": "a", "handler": "work", "parms": {}}, "unknown_field", "step 'G', task 1, step 'a', field 'parms'"),
         ({"name": "a", "handler": "work", "condition": "1 +"}, "syntax", None),
         ({"name": "a", "handler": "work", "save_as": "errors"}, "reserved_key", None),
     ],

@@ -136,13 +136,13 @@ def _where_it_runs(runner: Runner | None, database: str | None) -> str:
 def watch(*, execution_id: str, database: str | None, as_json: bool) -> int:
     """Follow a run until it ends, from any process. Ctrl-C ends the watching; the run goes on."""
     with reading(database) as processor:
-        run = processor.get_execution(execution_id)
-        if not run.status.final and runner_now(database) is None:
-            output.note(_where_it_runs(None, database))
-        return output.code_of(asyncio.run(_watch(processor, execution_id, as_json)))
+        return output.code_of(asyncio.run(_watch(processor, execution_id, database, as_json)))
 
 
-async def _watch(processor: MultiStepProcessor, execution_id: str, as_json: bool) -> Execution:
+async def _watch(processor: MultiStepProcessor, execution_id: str, database: str | None, as_json: bool) -> Execution:
+    run = processor.get_execution(execution_id)
+    if not run.status.final and runner_now(database) is None:
+        output.note(_where_it_runs(None, database))
     if not as_json:
         from syncara.doors.cli.live import follow  # noqa: PLC0415
 
