@@ -522,7 +522,7 @@ async def test_hands_off_steers_a_run_and_runs_no_step(tmp_path: Path) -> None:
         workflow = bot.define({"name": "Two", "max_parallel_steps": 1, "steps": steps})
         runs = [await bot.execute_workflow(workflow) for _ in range(2)]
         await bot.pause_execution(runs[0])
-    before = [len(bot.get_history(run)) for run in runs]
+        before = [len(bot.get_history(run)) for run in runs]
 
     async with MultiStepProcessor(database, hands_off=True) as tool:
         tool.register_handler("work", work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ ONE_STEP = {"name": "One", "steps": [{"name": "A", "handler": "work", "retry_cou
 
 
 def count(database: Path, table: str) -> int:
-    with sqlite3.connect(database) as connection:
+    with closing(sqlite3.connect(database)) as connection:
         return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608 (a literal below)
 
 
@@ -45,7 +46,7 @@ async def test_a_damaged_blob_is_noticed(tmp_path: Path) -> None:
     async with MultiStepProcessor(database) as processor:
         done = await run(processor, "x" * 2 * BLOB_BYTES_MIN)
         healthy = await run(processor, "small")
-    with sqlite3.connect(database) as connection:
+    with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("UPDATE blobs SET body = x'00'")
 
     again = MultiStepProcessor(database, read_only=True)

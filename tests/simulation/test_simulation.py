@@ -20,6 +20,7 @@ SEEDS = 500
 REGRESSIONS = {
     674: "a run paused before its start and resumed after it had its global timeout extended by the pause",
     2225: "a suspect whose turn had come, but no slot, ran beside another one after a restart",
+    4859: "a start that came with the stop of the engine was written to a store that had been closed, and never told",
     6807: "a suspect that erred alone started its retry without a turn, beside the step that killed the process",
 }
 

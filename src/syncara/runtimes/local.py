@@ -150,6 +150,7 @@ class LocalRuntime:
 
     async def begin(self, started: e.Started, plan: Plan, idempotency_key: str | None = None) -> None:
         """Start an execution; returns when it is durable."""
+        self._require_running()
         key = self._next_key
         self._next_key += 1
         resident = Resident(key, Board(plan), idempotency_key)
@@ -158,6 +159,7 @@ class LocalRuntime:
 
     async def tell(self, execution_id: str, fact: e.Fact) -> bool:
         """Feed a fact from a caller; True when it changed something, once that is durable. Raises NotFoundError."""
+        self._require_running()
         resident = self._find(execution_id)
         return resident is not None and await self._ask(resident, fact)
 
@@ -167,6 +169,8 @@ class LocalRuntime:
 
     async def wait(self, execution_id: str) -> Board | None:
         """The board of an execution that has ended meanwhile; None when the runtime stops before."""
+        if not self.running:
+            return None
         waiter: asyncio.Future[Board | None] = asyncio.get_running_loop().create_future()
         self._waiters.setdefault(execution_id, []).append(waiter)
         try:
@@ -212,6 +216,11 @@ class LocalRuntime:
         else:
             self.settle_down(resident)
         return changed
+
+    def _require_running(self) -> None:
+        """Raises InvalidStateError for a call that comes when the engine is stopping, or has stopped."""
+        if not self.running:
+            raise _stopped()
 
     def _find(self, execution_id: str) -> Resident | None:
         """The execution, loaded when it is parked; None when it is at a final status."""
@@ -311,7 +320,7 @@ class LocalRuntime:
 
     def _flush(self) -> None:
         self._flush_due = False
-        if self._writing or not self._unwritten:
+        if self._writing or not self._unwritten or self.loop is None:
             return
         batch = list(self._unwritten.values())
         self._unwritten.clear()
