@@ -201,6 +201,17 @@ class MultiStepProcessor:
                 if engine.own_documents is not None:
                     await engine.own_documents.close()
 
+    def close(self) -> None:
+        """Close the database where it was only read or defined in; what runs is stopped with `await stop()`.
+
+        Raises InvalidStateError while this processor is the runner.
+        """
+        if self._opened is not None and self._opened.runtime.running:
+            raise InvalidStateError("running", "this processor runs workflows", "close", "use `await stop()`")
+        engine, self._opened = self._opened, None
+        if engine is not None:
+            engine.store.close()
+
     async def __aenter__(self) -> Self:
         await self.start()
         return self

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from syncara import MultiStepProcessor, NotFoundError, StorageError, ValidationError
+from syncara import InvalidStateError, MultiStepProcessor, NotFoundError, StorageError, ValidationError
 from syncara.core.limits import BLOB_BYTES_MIN, CONTEXT_BYTES_MAX, RESULT_BYTES_MAX
 from syncara.testing import FakeClock
 
@@ -35,9 +35,9 @@ async def test_a_large_result_is_stored_apart_and_read_back_whole(tmp_path: Path
 
     assert 1 == count(database, "blobs")
     assert database.stat().st_size < 20 * len(text)
-    again = MultiStepProcessor(database, read_only=True)
-    assert text == again.get_execution(done.id).context["kept"]
-    assert "small" == again.get_execution(small.id).context["kept"]
+    with closing(MultiStepProcessor(database, read_only=True)) as again:
+        assert text == again.get_execution(done.id).context["kept"]
+        assert "small" == again.get_execution(small.id).context["kept"]
 
 
 async def test_a_damaged_blob_is_noticed(tmp_path: Path) -> None:
@@ -49,12 +49,11 @@ async def test_a_damaged_blob_is_noticed(tmp_path: Path) -> None:
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("UPDATE blobs SET body = x'00'")
 
-    again = MultiStepProcessor(database, read_only=True)
-
-    with pytest.raises(StorageError) as raised:
-        again.get_execution(done.id)
-    assert "journal_damaged" == raised.value.code
-    assert "completed" == again.get_execution(healthy.id).status
+    with closing(MultiStepProcessor(database, read_only=True)) as again:
+        with pytest.raises(StorageError) as raised:
+            again.get_execution(done.id)
+        assert "journal_damaged" == raised.value.code
+        assert "completed" == again.get_execution(healthy.id).status
 
 
 @pytest.mark.parametrize("size", [RESULT_BYTES_MAX - 2, RESULT_BYTES_MAX + 1])
@@ -127,16 +126,24 @@ def test_a_database_opened_read_only_is_never_changed(tmp_path: Path) -> None:
     with pytest.raises(StorageError) as missing:
         MultiStepProcessor(database, read_only=True).list_workflows()
     assert ("no_database", False) == (missing.value.code, database.exists())
-    workflow = MultiStepProcessor(database).define(ONE_STEP)
+    with closing(MultiStepProcessor(database)) as writer:
+        workflow = writer.define(ONE_STEP)
 
-    reader = MultiStepProcessor(database, read_only=True)
+    with closing(MultiStepProcessor(database, read_only=True)) as reader:
+        assert [workflow] == [known.id for known in reader.list_workflows()]
+        writes = (
+            lambda: reader.create_workflow("x"),
+            lambda: reader.cleanup(1),
+            lambda: reader.delete_workflow(workflow),
+        )
+        for write in writes:
+            with pytest.raises(StorageError) as refused:
+                write()
+            assert "read_only" == refused.value.code
 
-    assert [workflow] == [known.id for known in reader.list_workflows()]
-    for write in (
-        lambda: reader.create_workflow("x"),
-        lambda: reader.cleanup(1),
-        lambda: reader.delete_workflow(workflow),
-    ):
-        with pytest.raises(StorageError) as refused:
-            write()
-        assert "read_only" == refused.value.code
+
+async def test_a_runner_is_stopped_and_not_closed(tmp_path: Path) -> None:
+    """`close` is for programs that only read or define; a runner has handlers to interrupt first."""
+    async with MultiStepProcessor(tmp_path / "a.db") as processor:
+        with pytest.raises(InvalidStateError, match="await stop"):
+            processor.close()

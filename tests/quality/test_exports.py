@@ -55,6 +55,7 @@ METHODS = {
     "add_steps": "(workflow_id, steps)",
     "cancel_execution": "await (execution_id, reason='')",
     "cleanup": "(older_than)",
+    "close": "()",
     "configure": "(*, database=None, messenger=None, documents=None, notifier=None, durability=None, retention=None, "
     "workspace=None)",
     "create_batch": "(handler, items, batch_size=5, *, name='')",
