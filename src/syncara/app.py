@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any, Self, TypeVar, overload
 
@@ -14,7 +15,7 @@ from syncara.core import events as e
 from syncara.core.errors import InvalidStateError, Problem, ValidationError
 from syncara.core.graph import Plan
 from syncara.core.model import Workflow
-from syncara.core.views import Execution, LogLine, log
+from syncara.core.views import Execution, LogLine
 from syncara.handlers.basic import LogNotifier
 from syncara.handlers.registry import Handlers
 from syncara.processor import Processor
@@ -75,6 +76,8 @@ class _Engine:
         self.processor = Processor(store, handlers, self.runtime, messenger, clock)
         self.lifecycle = Lifecycle(self.runtime, self._clean_up if chosen.retention is not None else None)
         self.retention = chosen.retention
+        self.close = weakref.finalize(self, store.close)
+        """Also called at exit, so that a script that just ends leaves the write-ahead log folded into the database."""
 
     def _clean_up(self) -> None:
         if self.retention is not None:
@@ -192,12 +195,14 @@ class MultiStepProcessor:
 
     async def stop(self) -> None:
         """Interrupt what runs and close the database. The runs go on at the next start."""
-        engine, self._opened = self._opened, None
+        engine = self._opened
         if engine is not None:
             try:
                 await engine.lifecycle.stop()
             finally:
-                engine.store.close()
+                engine.close()
+                if self._opened is engine:
+                    self._opened = None
                 if engine.own_documents is not None:
                     await engine.own_documents.close()
 
@@ -210,7 +215,7 @@ class MultiStepProcessor:
             raise InvalidStateError("running", "this processor runs workflows", "close", "use `await stop()`")
         engine, self._opened = self._opened, None
         if engine is not None:
-            engine.store.close()
+            engine.close()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -383,7 +388,7 @@ class MultiStepProcessor:
 
     def get_log(self, execution_id: str) -> list[LogLine]:
         """The journal as lines for people, with what log and notification steps said."""
-        return log(self._processor.history(execution_id))
+        return self._processor.log(execution_id)
 
     def get_execution(self, execution_id: str) -> Execution:
         """The run as committed. Raises NotFoundError; DamagedError when its journal cannot be trusted."""

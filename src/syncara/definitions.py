@@ -236,7 +236,7 @@ def _yaml() -> ModuleType:
     except ImportError:
         message = "YAML needs PyYAML, which is not installed"
         raise InvalidStateError(
-            "yaml_missing", message, "definitions", "install the extra, or write JSON", "pip install 'syncara[yaml]'"
+            "yaml_missing", message, "definitions", "install the extra, or write JSON", "pip install pyyaml"
         ) from None
     return yaml
 

@@ -29,6 +29,8 @@ PLANS_KEPT = 256
 FOLLOW_S = 0.25
 """How often `watch` looks for news of a run that another process runs."""
 ANSWERS = ("retry", "fail")
+SPEAKERS = frozenset({"log", "notification"})
+"""Handlers whose result is a line for people: `{"message", "level"}` or `{"message", "type"}`."""
 
 
 class Processor:
@@ -161,7 +163,7 @@ class Processor:
             return await self._begin(workflow_id, context, chat, None, start_at)
         arguments.text("idempotency_key", idempotency_key, 1)
         start = self._starting.get(idempotency_key)
-        if start is None:
+        if start is None or start.get_loop() is not asyncio.get_running_loop():
             before = self._store.summary_of_key(idempotency_key)
             if before is not None:
                 return before.id
@@ -172,7 +174,8 @@ class Processor:
         return await asyncio.shield(start)
 
     def _has_started(self, idempotency_key: str, start: asyncio.Task[str]) -> None:
-        del self._starting[idempotency_key]
+        if self._starting.get(idempotency_key) is start:
+            del self._starting[idempotency_key]
         if not start.cancelled():
             start.exception()  # whoever waits gets it; nobody needs to
 
@@ -313,6 +316,12 @@ class Processor:
     def history(self, execution_id: str) -> list[e.AnyEvent]:
         return journal.decode(self._store.rows(self._readers.key(execution_id)))
 
+    def log(self, execution_id: str) -> list[views.LogLine]:
+        speakers = self._readers.read(
+            execution_id, lambda board: {step.name for step in board.plan.steps if step.handler in SPEAKERS}
+        )
+        return views.log(self.history(execution_id), speakers)
+
     def list_executions(self, **filters: Any) -> list[Execution]:
         arguments.page(filters["limit"], filters["offset"])
         arguments.status(filters["status"])
@@ -324,7 +333,7 @@ class Processor:
     def _listed(self, summary: Summary) -> Execution:
         try:
             return self.get_execution(summary.id)
-        except DamagedError as error:
+        except (DamagedError, NotFoundError) as error:
             return Execution(
                 summary.id,
                 summary.workflow_id,
@@ -361,6 +370,8 @@ class Processor:
                     if isinstance(event, e.Finished):
                         return
                 checksum = rows[-1].checksum if rows else checksum
+                if not rows and self._store.summary(execution_id) is None:
+                    return  # it was deleted meanwhile
                 if runs_here and not self._runtime.running:
                     return
                 await _news(news, None if runs_here else FOLLOW_S)

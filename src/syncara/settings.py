@@ -10,6 +10,7 @@ SYNCARA_RETENTION   seconds that finished executions are kept; default: until `c
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from syncara.core.errors import Problem, ValidationError
+from syncara.core.limits import SECONDS_MAX
 
 Durability = Literal["full", "fast"]
 DATABASE = "syncara.db"
@@ -68,6 +70,8 @@ def load(given: Mapping[str, Any], environment: Mapping[str, str] = os.environ) 
         try:
             values["retention"] = float(values["retention"])
         except (TypeError, ValueError):
+            values["retention"] = math.nan
+        if not 0 <= values["retention"] <= SECONDS_MAX:
             message = f"retention is a number of seconds, not {values['retention']!r}"
             found.append(Problem("wrong_type", "SYNCARA_RETENTION", message, "give seconds, such as 604800"))
     if found:

@@ -107,13 +107,10 @@ def test_status_shows_steps_context_and_error(runs: Runs, command: Command) -> N
 
 
 def test_status_of_an_open_run_says_who_runs_it(runs: Runs, command: Command) -> None:
-    """Nobody, and what lets it go on."""
+    """Nobody; and for a run that is paused, what ends the pause."""
     done = command("status", runs.paused, "-d", runs.database)
 
-    assert (
-        f"No process runs this database now. To let its runs go on: syncara start --database {runs.database}\n"
-        == done.err
-    )
+    assert f"It is paused. To end the pause: syncara resume {runs.paused}\n" == done.err
     assert None is command("status", runs.paused, "-d", runs.database, "--json").json()["runner"]
 
 
@@ -124,7 +121,7 @@ def test_history_is_told_in_lines(runs: Runs, command: Command) -> None:
     assert [
         ["info", "started"],
         ["info", "Check:", "scheduled", "(attempt", "1)"],
-        ["info", "Check:", "succeeded"],
+        ["info", "Check:", "completed"],
         ["info", "Boil:", "scheduled", "(attempt", "1)"],
         ["info", "Boil:", "hot"],
         ["info", "finished", "completed"],

@@ -95,7 +95,7 @@ def live_through(run: Run) -> None:
     run.tick()
     views.snapshot(run.board)
     progress.describe(run.board)
-    views.log(run.journal)
+    views.log(run.journal, ())
 
 
 def test_advance_needs_no_clock_no_chance_no_disk_no_network_and_no_thread() -> None:

@@ -142,7 +142,7 @@ async def test_the_log_tells_the_run_in_lines_for_people(processor: MultiStepPro
         ("warning", "Try", "erred (attempt 1): OSError: no answer"),
         ("info", "Try", "retry planned (attempt 2)"),
         ("info", "Try", "scheduled (attempt 2)"),
-        ("info", "Try", "succeeded"),
+        ("info", "Try", "completed"),
         ("info", "Tell", "scheduled (attempt 1)"),
         ("success", "Tell", "Done"),
         ("info", None, "finished completed"),

@@ -400,7 +400,6 @@ HANDLERS = {
     "raises StopIteration in a thread": Bad(raises_in_a_thread(StopIteration(1)), "error", "StopIteration: 1"),
     "raises what has no text": Bad(raises(Mute()), "error", "Mute"),
     "raises no Unicode text": Bad(raises(ValueError(LONE_SURROGATE)), "error", "ValueError: ?"),
-    "takes too few arguments": Bad(takes_too_little, "error", "TypeError: takes_too_little() takes 0 positional"),
 }
 
 
@@ -539,3 +538,9 @@ async def test_an_attempt_is_reported_once(processor: MultiStepProcessor) -> Non
     ]
 
     assert [("StepErred", 1), ("StepErred", 2), ("StepSucceeded", 3)] == reported
+
+
+def test_a_handler_that_cannot_be_called_is_refused_when_it_is_registered(processor: MultiStepProcessor) -> None:
+    """A handler takes (step, execution); a mistake there is found before anything runs."""
+    with pytest.raises(ValidationError, match="two arguments"):
+        processor.register_handler("bad", takes_too_little)  # type: ignore[type-var]

@@ -532,3 +532,43 @@ async def test_hands_off_steers_a_run_and_runs_no_step(tmp_path: Path) -> None:
         assert ["cancelled", "running"] == [str(tool.get_execution(run).status) for run in runs]
         assert before[1] == len(tool.get_history(runs[1]))
     assert [] == called
+
+
+async def test_a_run_that_ended_while_it_was_blocked_stays_ended(tmp_path: Path) -> None:
+    """Registering the handler that it lacked does not bring it back, and waiting for it returns at once."""
+    async with MultiStepProcessor(tmp_path / "a.db") as bot:
+        bot.register_handler("gone", noop)
+        workflow = bot.define({"name": "One", "steps": [{"name": "A", "handler": "gone"}]})
+        bot._handlers._handlers.pop("gone")  # noqa: SLF001 - as if this process had never registered it
+        bot._processor._valid[(workflow, 1)] = bot._handlers.version  # noqa: SLF001
+        run = await bot.execute_workflow(workflow)
+        async for event in bot.watch(run):
+            if isinstance(event, e.StepBlocked):
+                break
+        await bot.cancel_execution(run)
+        await bot.wait(run)
+        bot.register_handler("gone", noop)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+        assert "cancelled" == (await bot.wait(run, timeout=HANG_S)).status
+
+
+async def test_a_step_that_a_tool_resumed_was_no_attempt(tmp_path: Path) -> None:
+    """A hands-off resume leaves the step for the next runner, which makes its first attempt; on_crash has no say."""
+    database = tmp_path / "a.db"
+    steps = [
+        {"name": "Wait", "handler": "delay", "params": {"seconds": 0.01}},
+        {"name": "Work", "handler": "work", "dependencies": ["Wait"], "on_crash": "fail"},
+    ]
+    async with MultiStepProcessor(database) as bot:
+        bot.register_handler("work", noop)
+        run = await bot.execute_workflow(bot.define({"name": "Two", "steps": steps}))
+        await bot.pause_execution(run)
+    async with MultiStepProcessor(database, hands_off=True) as tool:
+        assert await tool.resume_execution(run)
+
+    async with MultiStepProcessor(database) as bot:
+        bot.register_handler("work", noop)
+
+        assert "completed" == (await bot.wait(run, timeout=HANG_S)).status

@@ -2,10 +2,10 @@
 
 `advance` takes a fact into an execution and returns the events to journal: the fact and every decision that follows.
 It is pure. `fact.at` is the only clock there is, and the same journal always leads to the same state and decisions,
-so recovery, replay and the Temporal runtime need no rules of their own.
+so recovery, replay and a second runtime need no rules of their own.
 
 Where each rule stands:
-    a retry                                 `_after_error`
+    a retry, and its wait                   `_after_error`, `retry_wait`
     an attempt lost in a crash              `_after_loss`
     what starts next, and with what         `_next_start`, `_start`
     the end of the rest when a run fails    `_sweep_one`

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
 from syncara.core import progress
 from syncara.core.board import Board
-from syncara.core.events import AnyEvent
+from syncara.core.events import AnyEvent, StepSlept, StepSucceeded
 from syncara.core.model import ExecutionStatus, StepResult, StepStatus
 from syncara.core.node import COMPLETED, FAILED
 
@@ -151,28 +151,31 @@ _LEVELS = {
     "StepCancelled": "warning",
     "TimedOut": "error",
 }
-_QUIET = frozenset({"Ticked", "StepWoke", "StepExpanded", "StepJoined"})
+_QUIET = frozenset({"Ticked", "StepExpanded", "StepJoined"})
+_WORDS = {"StepWoke": "completed", "StepSucceeded": "completed"}
 
 
-def log(events: list[AnyEvent]) -> list[LogLine]:
-    """The journal as lines for people, with what `log` and `notification` steps said."""
-    return [line for event in events if (line := _line(event)) is not None]
+def log(events: list[AnyEvent], speakers: Collection[str]) -> list[LogLine]:
+    """The journal as lines for people. Of `speakers` (log and notification steps) it gives what they said."""
+    return [line for event in events if (line := _line(event, speakers)) is not None]
 
 
-def _line(event: AnyEvent) -> LogLine | None:
+def _line(event: AnyEvent, speakers: Collection[str]) -> LogLine | None:
     kind = type(event).__name__
     if kind in _QUIET:
         return None
+    if isinstance(event, StepSlept):
+        return LogLine(event.at, "info", event.step, f"delayed for {event.seconds:g} s")
     fields = {name: getattr(event, name) for name in event.__struct_fields__ if name not in ("at", "step")}
     data = fields.get("data")
-    if kind == "StepSucceeded" and isinstance(data, dict) and {"message"} < data.keys() <= {"message", "level", "type"}:
+    if isinstance(event, StepSucceeded) and event.step in speakers and isinstance(data, dict):
         level = data.get("level") or data.get("type") or "info"
-        return LogLine(event.at, str(level), getattr(event, "step", None), str(data["message"]))
+        return LogLine(event.at, str(level), event.step, str(data.get("message")))
     level = _LEVELS.get(kind, "info")
     if kind == "Finished" and fields["status"] == "failed":
         level = "error"
     text = fields.get("error") or fields.get("reason") or ""
-    words = [_words(kind)]
+    words = [_WORDS.get(kind) or _words(kind)]
     if "attempt" in fields and kind != "StepSucceeded":
         words.append(f"(attempt {fields['attempt']})")
     if kind == "Finished":

@@ -56,6 +56,9 @@ class Handlers:
         if params is not None and not (isinstance(params, type) and issubclass(params, msgspec.Struct)):
             message = "'params' must be a msgspec.Struct class"
             raise ValidationError([Problem("wrong_type", f"register_handler '{name}'", message, "pass the class")])
+        if not _takes_two(fn):
+            message = "the handler must take two arguments, (step, execution)"
+            raise ValidationError([Problem("wrong_type", f"register_handler '{name}'", message, "add what is missing")])
         mode = "task" if _is_async(fn) else "thread"
         check = struct_check(params) if params is not None else None
         self._handlers[name] = Handler(name, fn, mode, params, ai, check)  # type: ignore[arg-type]
@@ -67,6 +70,16 @@ class Handlers:
 
     def names(self) -> list[str]:
         return sorted({*self._handlers, *CORE_HANDLERS})
+
+
+def _takes_two(fn: HandlerFunction) -> bool:
+    try:
+        inspect.signature(fn).bind(None, None)
+    except TypeError:
+        return False
+    except ValueError:  # a built-in function that does not say
+        return True
+    return True
 
 
 def _is_async(fn: HandlerFunction) -> bool:

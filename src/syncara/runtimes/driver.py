@@ -98,14 +98,14 @@ class ExecutionInput:
             whole = strict_json(mine)
         except ValueError as error:
             raise ValueError(f"execution.context: {error}") from None
-        if len(whole) > CONTEXT_BYTES_MAX:
-            raise ValueError(f"execution.context is {len(whole)} bytes as JSON; the limit is {CONTEXT_BYTES_MAX}")
         stored: dict[str, Any] = msgspec.json.decode(whole)
         changed = {
             key: value
             for key, value in stored.items()
             if key not in original or msgspec.json.encode(value) != msgspec.json.encode(original[key])
         }
+        if changed and len(whole) > CONTEXT_BYTES_MAX:
+            raise ValueError(f"execution.context is {len(whole)} bytes as JSON; the limit is {CONTEXT_BYTES_MAX}")
         return changed, tuple(key for key in original if key not in stored)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,8 @@ from syncara.runtimes import driver
 from syncara.runtimes.driver import Call
 from syncara.runtimes.threads import Job, Threads
 from syncara.runtimes.timers import Timers
+
+logger = logging.getLogger("syncara")
 
 GRACE_S = 1.0
 """How long a cancelled attempt may take to clean up before its step goes on without it."""
@@ -123,7 +126,7 @@ class Hands:
         try:
             value = handler.fn(call.step, call.execution)
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is this step's failure
-            return driver.failure(call, error, self._clock.now())
+            return self._failure(call, error)
         return driver.success(call, value, self._clock.now())
 
     async def _in_task(self, handler: Handler, attempt: Attempt) -> None:
@@ -132,13 +135,19 @@ class Hands:
             value = await handler.fn(attempt.call.step, attempt.call.execution)
         except BaseException as raised:  # noqa: BLE001 - SystemExit in a handler must not end the bot
             error = raised
-        if isinstance(error, asyncio.CancelledError) and attempt.verdict is None and self._closing():
+        if error is not None and attempt.verdict is None and self._closing():
             return  # interrupted with its loop; the next start makes the attempt again
         self._end(attempt, self._outcome(attempt.call, value, error))
 
     def _outcome(self, call: Call, value: Any, error: BaseException | None) -> Outcome:
-        now = self._clock.now()
-        return driver.success(call, value, now) if error is None else driver.failure(call, error, now)
+        if error is None:
+            return driver.success(call, value, self._clock.now())
+        return self._failure(call, error)
+
+    def _failure(self, call: Call, error: BaseException) -> Outcome:
+        """The journal keeps what the exception says; where it was raised goes to the log."""
+        logger.info("step '%s', attempt %d: the handler raised", call.name, call.attempt, exc_info=error)
+        return driver.failure(call, error, self._clock.now())
 
     def _end(self, attempt: Attempt, outcome: Outcome) -> None:
         if attempt.mute:

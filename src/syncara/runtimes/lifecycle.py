@@ -11,14 +11,18 @@ import logging
 import os
 import signal
 import threading
+import weakref
 from collections.abc import Callable
 
-from syncara.core.errors import InvalidStateError, StorageError
+from syncara.core.errors import InvalidStateError
 from syncara.runtimes.local import LocalRuntime
 
 logger = logging.getLogger("syncara")
 
 CLEAN_UP_EVERY_S = 3600.0
+
+_started: weakref.WeakSet[Lifecycle] = weakref.WeakSet()
+"""All of this process: the one that answers SIGTERM stops the others on its loop too."""
 
 
 class Lifecycle:
@@ -44,6 +48,7 @@ class Lifecycle:
             )
         self._runtime.start(loop, self._closing)
         self._keeper = loop.create_task(self._keep(), name="syncara keeper")
+        _started.add(self)
         self._trap_sigterm(loop)
 
     async def stop(self) -> None:
@@ -62,7 +67,7 @@ class Lifecycle:
             while self._clean_up is not None:
                 try:
                     await asyncio.to_thread(self._clean_up)
-                except StorageError as error:
+                except Exception as error:  # noqa: BLE001 - the clean-up must not end the engine
                     logger.warning("old executions were not deleted: %s", error)
                 await asyncio.sleep(CLEAN_UP_EVERY_S)
             await asyncio.get_running_loop().create_future()
@@ -80,7 +85,9 @@ class Lifecycle:
     def _terminate(self, loop: asyncio.AbstractEventLoop) -> None:
         async def end() -> None:
             try:
-                await self.stop()
+                for lifecycle in list(_started):
+                    if lifecycle._runtime.loop is loop:  # noqa: SLF001 - another one of this class
+                        await lifecycle.stop()
             finally:
                 signal.signal(signal.SIGTERM, signal.SIG_DFL)
                 os.kill(os.getpid(), signal.SIGTERM)

@@ -12,7 +12,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 
-from syncara.abc import Clock, Handler, Store, Summary
+from syncara.abc import Clock, Handler, RunnerInfo, Store, Summary
 from syncara.core import events as e
 from syncara.core import journal
 from syncara.core.board import Board
@@ -21,7 +21,7 @@ from syncara.core.graph import Plan
 from syncara.core.machine import fold, next_wake
 from syncara.core.model import ExecutionStatus
 from syncara.core.progress import percent
-from syncara.runtimes.driver import Action, Block, Call, Stop, drive
+from syncara.runtimes.driver import Action, Block, Call, Stop, drive, unknown_handler
 from syncara.runtimes.hands import Hands, Outcome
 from syncara.runtimes.recovery import Recovery
 from syncara.runtimes.resident import Resident
@@ -67,7 +67,7 @@ class LocalRuntime:
         self._retry_s = RETRY_FIRST_S
         self._writing = False
         self._flush_due = False
-        self._stopping = False
+        self._stopping = self._ending = False
         self._waiters: dict[str, list[asyncio.Future[Board | None]]] = {}
         self._listeners: dict[str, set[asyncio.Event]] = {}
 
@@ -80,11 +80,19 @@ class LocalRuntime:
     def start(self, loop: asyncio.AbstractEventLoop, closing: Callable[[], bool]) -> None:
         """Become the runner and take up every open execution by the normal path. Raises DatabaseBusy."""
         info = self.store.acquire()
+        try:
+            self._set_up(loop, closing, info)
+        except BaseException:
+            self.loop = None
+            self.store.release(clean=info.clean)
+            raise
+
+    def _set_up(self, loop: asyncio.AbstractEventLoop, closing: Callable[[], bool], info: RunnerInfo) -> None:
         self.loop = loop
         self._thread = threading.get_ident()
         self._context = contextvars.copy_context()
         self._next_key = info.next_key
-        self._stopping = self._writing = self._flush_due = False
+        self._stopping = self._ending = self._writing = self._flush_due = False
         self._hands = Hands(loop, self.clock, self._handler, self._report, closing)
         self._wakes: Timers[int] = Timers(loop, self.clock.now, self._wake)
         self._was_clean = info.clean
@@ -100,9 +108,9 @@ class LocalRuntime:
 
     async def stop(self) -> None:
         """Interrupt what runs, write what is known, and stop being the runner. The runs go on at the next start."""
-        if not self.running:
+        if self.loop is None or self._ending:
             return
-        self._stopping = True
+        self._stopping = self._ending = True
         try:
             tasks = self._hands.drop()
             if tasks:
@@ -120,7 +128,14 @@ class LocalRuntime:
     def _end(self, *, clean: bool) -> None:
         self._recovery.close()
         self._wakes.close()
-        self.store.release(clean=self._was_clean if self._hands_off else clean)
+        try:
+            self._tell_all()
+        finally:
+            self.loop = None
+            self.store.release(clean=self._was_clean if self._hands_off else clean)
+
+    def _tell_all(self) -> None:
+        """Nothing more will be written or run: tell everyone who waits."""
         closed = self.loop is not None and self.loop.is_closed()
         for waiter in [w for waiters in self._waiters.values() for w in waiters]:
             if not closed and not waiter.done():
@@ -136,7 +151,6 @@ class LocalRuntime:
         for listeners in self._listeners.values():
             for listener in listeners:
                 listener.set()
-        self.loop = None
 
     async def _written(self) -> None:
         """Until the commit under way, or the next one, is over."""
@@ -264,6 +278,10 @@ class LocalRuntime:
     def settle_down(self, resident: Resident) -> None:
         """After a commit: set the next wake, and keep no more in memory than that when it is far off."""
         board = resident.board
+        if board.status.final and not resident.busy:
+            self._wakes.discard(resident.key)
+            self._forget(resident)
+            return
         wake = next_wake(board)
         if wake is None:
             self._wakes.discard(resident.key)
@@ -416,6 +434,8 @@ class LocalRuntime:
 
     def _act(self, resident: Resident, action: Action) -> None:
         if self._hands_off:
+            if isinstance(action, Call):  # nobody makes it here; the next runner knows the handler, and goes on
+                self.feed(resident, unknown_handler(action, self.clock.now()))
             return
         if isinstance(action, Call):
             self._hands.start(resident.key, action)
@@ -440,6 +460,7 @@ class LocalRuntime:
             logger.critical("another process runs this database now; this one stops: %s", error)
             self._stopping = True
             self._hands.drop()
+            self._tell_all()
             return
         if self._stalled and self.loop is not None and not self._stopping:
             if self._retry_s == RETRY_FIRST_S:

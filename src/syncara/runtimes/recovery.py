@@ -85,7 +85,8 @@ class Recovery:
         if self._runtime.knows(block.handler):
             self.handler_registered(block.handler)
         else:
-            logger.warning("step '%s' waits: no handler '%s' is registered", block.step, block.handler)
+            text = "step '%s' waits: no handler '%s' is registered in this process; register it, and the step goes on"
+            logger.warning(text, block.step, block.handler)
 
     def handler_registered(self, name: str) -> None:
         for key, step in self._missing.pop(name, ()):

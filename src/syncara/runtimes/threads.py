@@ -37,6 +37,7 @@ class Threads:
         self._waiting: deque[Job] = deque()
         self._active: set[Job] = set()
         self._idle: list[queue.SimpleQueue[Job | None]] = []
+        self._closed = False
 
     def run(self, fn: Callable[[], Any], started: Callable[[], None], report: Report) -> Job:
         job = Job(fn, started, report)
@@ -51,7 +52,8 @@ class Threads:
         self._dispatch()
 
     def close(self) -> None:
-        """Abandon everything; idle threads end."""
+        """Abandon everything; threads end when they are idle."""
+        self._closed = True
         self._waiting.clear()
         for job in self._active:
             job.abandoned = True
@@ -88,7 +90,7 @@ class Threads:
             del job, value, error
 
     def _done(self, job: Job, value: Any, error: BaseException | None, inbox: queue.SimpleQueue[Job | None]) -> None:
-        if job.abandoned and len(self._active) >= THREADS_MAX:
+        if self._closed or (job.abandoned and len(self._active) >= THREADS_MAX):
             inbox.put(None)
         else:
             self._idle.append(inbox)

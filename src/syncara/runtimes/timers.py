@@ -11,8 +11,8 @@ K = TypeVar("K", bound=Hashable)
 
 SLICE = 200
 """How many keys fire in one turn of the loop, so that a crowd does not hold up the others."""
-NAP_MAX_S = 86_400.0
-"""A timer is set no further ahead than a day: event loops refuse some longer ones."""
+NAP_MAX_S = 60.0
+"""A timer is set no further ahead than this, because the clock that the times are on may jump meanwhile."""
 
 
 class Timers(Generic[K]):

@@ -16,6 +16,8 @@ from syncara.core.model import FINAL_EXECUTION, Step, Workflow
 from syncara.stores.definitions import id_in_use, refuse_duplicates, unknown_workflow
 
 PAGE_ROWS = 1_000
+DELETED_AT_ONCE = 20
+"""Executions to a transaction of a clean-up, so that it does not hold up the journal."""
 
 _encode = msgspec.json.Encoder().encode
 _decode_step = msgspec.json.Decoder(Step).decode
@@ -169,7 +171,7 @@ def _summary(row: tuple[Any, ...]) -> Summary:
 def delete_finished(connection: sqlite3.Connection, before: float) -> int:
     """Delete some of the executions that finished before a time; 0 when none are left."""
     found = connection.execute(
-        "SELECT key, id FROM executions WHERE open = 0 AND finished_at < ? LIMIT ?", (before, PAGE_ROWS)
+        "SELECT key, id FROM executions WHERE open = 0 AND finished_at < ? LIMIT ?", (before, DELETED_AT_ONCE)
     ).fetchall()
     keys = [(key,) for key, _ in found]
     connection.executemany("DELETE FROM events WHERE execution = ?", keys)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sqlite3
@@ -288,7 +289,8 @@ class Writer:
     def _roll_back(self) -> None:
         # SQLite may have done it already.
         if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+            with contextlib.suppress(sqlite3.Error):  # what cannot even be undone is told by the error that led here
+                self._connection.execute("ROLLBACK")
 
     def _check_file(self) -> None:
         # SQLite would go on writing to a file that has been deleted, and all of it would be lost.

@@ -55,7 +55,7 @@ def validate(*, target: str, handler_files: tuple[str, ...], database: str | Non
 @options.DATABASE
 @options.JSON
 def export(*, workflow_id: str, format_: Format, database: str | None, as_json: bool) -> None:
-    """Print a workflow as a definition that `run` and `define` take back."""
+    """Print a workflow as a definition that `syncara run` takes back."""
     with reading(database) as processor:
         workflow = processor.get_workflow(workflow_id)
     if as_json:

@@ -93,10 +93,12 @@ def view(run: Execution, now: float, rows_max: int | None = None) -> RenderableT
 def _title(run: Execution, now: float) -> Table:
     title = Table.grid(expand=True, padding=(0, 1))
     title.add_column(ratio=1, no_wrap=True)
+    title.add_column(no_wrap=True)
     title.add_column(justify="right", no_wrap=True)
     took = "" if run.started_at is None else f" · {span((run.finished_at or now) - run.started_at)}"
     title.add_row(
-        Text.assemble((plain(run.workflow_name), "bold"), "  ", (run.id, "dim")),
+        Text(plain(run.workflow_name), "bold", overflow="ellipsis"),
+        Text(run.id, "dim"),
         Text.assemble((run.status, f"bold {RUN_STYLES[run.status]}"), took),
     )
     return title

@@ -119,7 +119,9 @@ def status(*, execution_id: str, database: str | None, as_json: bool) -> None:
     for name, value in run.context.items():
         line = Text.assemble((f"{plain(name)} ", "dim"), plain(output.compact(value)))
         console.print(line, no_wrap=True, overflow="ellipsis")
-    if not run.status.final:
+    if run.status is ExecutionStatus.PAUSED:
+        output.note(f"It is paused. To end the pause: syncara resume {run.id}")
+    elif not run.status.final:
         output.note(_where_it_runs(runner, database))
 
 
