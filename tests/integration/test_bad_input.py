@@ -540,7 +540,7 @@ async def test_an_attempt_is_reported_once(processor: MultiStepProcessor) -> Non
     assert [("StepErred", 1), ("StepErred", 2), ("StepSucceeded", 3)] == reported
 
 
-def test_a_handler_that_cannot_be_called_is_refused_when_it_is_registered(processor: MultiStepProcessor) -> None:
+async def test_a_handler_that_cannot_be_called_is_refused_when_it_is_registered(processor: MultiStepProcessor) -> None:
     """A handler takes (step, execution); a mistake there is found before anything runs."""
     with pytest.raises(ValidationError, match="two arguments"):
         processor.register_handler("bad", takes_too_little)  # type: ignore[type-var]
