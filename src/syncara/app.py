@@ -197,6 +197,7 @@ class MultiStepProcessor:
         """Interrupt what runs and close the database. The runs go on at the next start."""
         engine = self._opened
         if engine is not None:
+            engine.lifecycle.require_own_loop()
             try:
                 await engine.lifecycle.stop()
             finally:

@@ -356,8 +356,9 @@ class Processor:
     async def watch(self, execution_id: str, from_seq: int) -> AsyncIterator[e.AnyEvent]:
         arguments.number("from_seq", from_seq)
         key = self._readers.key(execution_id)
-        runs_here = self._runtime.running
-        news = self._runtime.listen(execution_id)
+        # Beside a runner on another loop, or in another process, the file is looked at from time to time.
+        runs_here = self._runtime.running and self._runtime.loop is asyncio.get_running_loop()
+        news = self._runtime.listen(execution_id) if runs_here else asyncio.Event()
         seq = checksum = 0
         try:
             while True:

@@ -572,3 +572,22 @@ async def test_a_step_that_a_tool_resumed_was_no_attempt(tmp_path: Path) -> None
         bot.register_handler("work", noop)
 
         assert "completed" == (await bot.wait(run, timeout=HANG_S)).status
+
+
+async def test_a_second_loop_may_watch_and_may_not_stop(tmp_path: Path) -> None:
+    """Watching from another running loop looks at the file; stopping from there is refused with a clear error."""
+    async with MultiStepProcessor(tmp_path / "a.db") as bot:
+        bot.register_handler("work", noop)
+        run = await bot.execute_workflow(bot.define({"name": "One", "steps": [{"name": "A", "handler": "work"}]}))
+
+        async def elsewhere() -> tuple[list[str], str]:
+            seen = [type(event).__name__ async for event in bot.watch(run)]
+            with pytest.raises(InvalidStateError) as raised:
+                await bot.stop()
+            return seen, raised.value.code
+
+        seen, code = await asyncio.to_thread(lambda: asyncio.run(elsewhere()))
+
+        assert ("Finished", "other_loop") == (seen[-1], code)
+        run = await bot.execute_workflow(bot.get_execution(run).workflow_id)
+        assert "completed" == (await bot.wait(run, timeout=HANG_S)).status

@@ -139,7 +139,7 @@ def test_an_unwanted_text_is_reported_with_its_line(what: str, text: str) -> Non
     assert [f"x.md:2: {what}"] == unwanted("x.md", f"fine\n{text}")
 
 
-@pytest.mark.parametrize("text", ["src/tmp/x", "~/work/x", "GET https://example.org/tmp", "a todo list", "12:30:00"])
+@pytest.mark.parametrize("text", ["src/tmp/x", "~/job/x", "GET https://example.org/tmp", "a todo list", "12:30:00"])
 def test_harmless_text_is_not_reported(text: str) -> None:
     """Relative paths, URLs and ordinary words are no trace of a machine."""
     assert [] == unwanted("x.md", text)

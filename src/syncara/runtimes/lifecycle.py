@@ -41,15 +41,17 @@ class Lifecycle:
         elif owner is loop:
             return
         elif owner is not None:
-            raise InvalidStateError(
-                "other_loop",
-                "the engine runs on another event loop, which is still open",
-                fix="call it from that loop, stop it there first, or make a MultiStepProcessor with its own database",
-            )
+            raise _other_loop()
         self._runtime.start(loop, self._closing)
         self._keeper = loop.create_task(self._keep(), name="syncara keeper")
         _started.add(self)
         self._trap_sigterm(loop)
+
+    def require_own_loop(self) -> None:
+        """Raises InvalidStateError on another loop than the one that it runs on, while that is open."""
+        owner = self._runtime.loop
+        if owner is not None and owner is not asyncio.get_running_loop() and not owner.is_closed():
+            raise _other_loop()
 
     async def stop(self) -> None:
         await self._runtime.stop()
@@ -93,3 +95,11 @@ class Lifecycle:
                 os.kill(os.getpid(), signal.SIGTERM)
 
         self._ending = loop.create_task(end(), name="syncara end")
+
+
+def _other_loop() -> InvalidStateError:
+    return InvalidStateError(
+        "other_loop",
+        "the engine runs on another event loop, which is still open",
+        fix="call it from that loop, stop it there first, or make a MultiStepProcessor with its own database",
+    )

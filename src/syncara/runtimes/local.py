@@ -16,7 +16,7 @@ from syncara.abc import Clock, Handler, RunnerInfo, Store, Summary
 from syncara.core import events as e
 from syncara.core import journal
 from syncara.core.board import Board
-from syncara.core.errors import InvalidStateError, NotFoundError, StorageError
+from syncara.core.errors import DamagedError, InvalidStateError, NotFoundError, StorageError
 from syncara.core.graph import Plan
 from syncara.core.machine import fold, next_wake
 from syncara.core.model import ExecutionStatus
@@ -323,6 +323,12 @@ class LocalRuntime:
             if self.feed(resident, fact):
                 return True
             self.settle_down(resident)
+        except StorageError as error:
+            if isinstance(error, DamagedError):
+                logger.exception("execution number %d is set aside", key)
+            else:  # the file could not be read just now
+                logger.warning("execution number %d is looked at again in %g s: %s", key, RETRY_MAX_S, error)
+                self._wakes.set(key, self.clock.now() + RETRY_MAX_S)
         except Exception:  # one damaged execution must not hold up the others
             logger.exception("execution number %d is set aside", key)
         return False
