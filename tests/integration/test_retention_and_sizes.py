@@ -82,6 +82,22 @@ async def test_a_context_over_its_limit_is_refused_before_anything_starts(tmp_pa
         assert [] == processor.list_executions()
 
 
+async def test_a_result_that_makes_the_context_too_large_fails_its_own_step(tmp_path: Path) -> None:
+    """save_as counts against the context's limit where it is taken in, and no later step pays for it."""
+    steps = [
+        {"name": name, "handler": "work", "save_as": name, "on_error": "continue", "dependencies": before}
+        for name, before in (("A", []), ("B", ["A"]))
+    ]
+    last = {"name": "C", "handler": "get_context", "params": {"key": "B"}, "dependencies": ["B"]}
+    async with MultiStepProcessor(tmp_path / "a.db") as processor:
+        processor.register_handler("work", lambda step, execution: "x" * (CONTEXT_BYTES_MAX * 6 // 10))
+        workflow = processor.define({"name": "Two", "steps": [*steps, last]})
+        done = await processor.wait(await processor.execute_workflow(workflow))
+
+    assert ["completed", "failed", "completed"] == [str(step.status) for step in done.steps.values()]
+    assert "result_too_large" == done.code
+
+
 async def test_cleanup_deletes_old_finished_runs_with_all_that_is_kept_of_them(tmp_path: Path) -> None:
     """Runs older than the age given are gone, and hidden definitions with them; younger and open ones stay."""
     database, clock = tmp_path / "a.db", FakeClock()

@@ -82,6 +82,10 @@ class ExecutionInput:
     def context(self, value: dict[str, Any]) -> None:
         self._context = value
 
+    def size_with(self, changes: dict[str, Any]) -> int:
+        """Bytes of the context as JSON, once it has taken `changes`."""
+        return len(msgspec.json.encode({**self._original, **changes}))
+
     def changes(self) -> tuple[dict[str, Any], tuple[str, ...]]:
         """The top-level keys that the handler set, as they will be stored, and those that it removed.
 
@@ -120,6 +124,7 @@ class Call(NamedTuple):
     handler: str
     timeout: float
     """Seconds."""
+    save_as: str | None = None
 
 
 class Stop(NamedTuple):
@@ -170,7 +175,7 @@ def call_of(board: Board, event: e.StepScheduled) -> Call:
         board.steps_view,
     )
     inputs = StepInput(step.id, step.name, params), execution
-    return Call(*inputs, step.name, event.attempt, step.handler, step.timeout)
+    return Call(*inputs, step.name, event.attempt, step.handler, step.timeout, step.save_as)
 
 
 def block_of(board: Board, event: e.StepBlocked) -> Block:
@@ -193,6 +198,13 @@ def success(call: Call, value: Any, at: float) -> e.StepSucceeded | e.StepErred:
         return _erred(call, at, "result_too_large", str(error), retryable=False)
     except ValueError as error:
         return _erred(call, at, "invalid_result", str(error), retryable=False)
+    if call.save_as is not None:
+        size = call.execution.size_with({**changes, call.save_as: data})
+        if size > CONTEXT_BYTES_MAX:
+            text = (
+                f"saved as '{call.save_as}' it makes the context {size} bytes as JSON; the limit is {CONTEXT_BYTES_MAX}"
+            )
+            return _erred(call, at, "result_too_large", text, retryable=False)
     return e.StepSucceeded(at, call.name, call.attempt, data, changes, removed, metadata)
 
 
