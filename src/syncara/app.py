@@ -459,6 +459,14 @@ class MultiStepProcessor:
             loop.call_soon_threadsafe(self._opened.runtime.handler_registered, name)
         return fn
 
+    def handler_schema(self, name: str) -> dict[str, Any]:
+        """The JSON Schema of a handler's params; `{"type": "object"}` for one registered without a params class.
+
+        Raises NotFoundError, with the nearest name.
+        """
+        _ = self._engine  # which puts the built-in handlers in
+        return self._handlers.schema(name)
+
     def register_template(
         self, name: str, build: Callable[[Any], dict[str, Any]], *, params: type | None = None
     ) -> None:

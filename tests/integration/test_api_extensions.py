@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from syncara import InvalidStateError, MultiStepProcessor, NonRetryableError, StepResult, ValidationError
+from syncara import InvalidStateError, MultiStepProcessor, NonRetryableError, NotFoundError, StepResult, ValidationError
 from syncara.abc import ExecutionInput, StepInput
 from tests.integration.support import HANG_S, noop, one_step
 
@@ -304,3 +304,20 @@ def test_what_cannot_be_a_shortcode_is_refused(onlooker: MultiStepProcessor, nam
         onlooker.register_shortcode(name, fn)
 
     assert "wrong_type" == refused.value.code
+
+
+async def test_the_json_schema_of_a_handlers_params_can_be_had(processor: MultiStepProcessor) -> None:
+    """Of the user's own with a params class, of the built-in ones, and of those that the machine carries out."""
+
+    class Brew(msgspec.Struct):
+        cups: int
+        strong: bool = False
+
+    processor.register_handler("brew", noop, params=Brew)
+    processor.register_handler("any", noop)
+
+    assert "Brew" in processor.handler_schema("brew")["$defs"]
+    assert {"type": "object"} == processor.handler_schema("any")
+    assert all(processor.handler_schema(name) for name in ("log", "api_call", "delay", "parallel_group"))
+    with pytest.raises(NotFoundError, match="'brew'"):
+        processor.handler_schema("brw")

@@ -72,6 +72,7 @@ METHODS = {
     "get_history": "(execution_id)",
     "get_log": "(execution_id)",
     "get_workflow": "(workflow_id)",
+    "handler_schema": "(name)",
     "list_executions": "(status=None, workflow_id=None, chat_id=None, limit=100, offset=0)",
     "list_workflows": "(limit=100, offset=0)",
     "pause_execution": "await (execution_id)",

@@ -10,8 +10,8 @@ import msgspec
 
 from syncara.abc import Handler, HandlerFunction
 from syncara.core.check import HandlerCheck
-from syncara.core.errors import InvalidStateError, Problem, ValidationError, nearest
-from syncara.core.model import CORE_HANDLERS
+from syncara.core.errors import InvalidStateError, NotFoundError, Problem, ValidationError, nearest
+from syncara.core.model import CORE_HANDLERS, DELAY, GROUP
 from syncara.core.placeholders import compile_params
 
 BUILTIN = CORE_HANDLERS | {
@@ -25,6 +25,15 @@ BUILTIN = CORE_HANDLERS | {
     "database_operation",
     "file_operation",
     "api_call",
+}
+
+CORE_SCHEMAS: dict[str, dict[str, Any]] = {
+    DELAY: {"type": "object", "properties": {"seconds": {"type": "number", "minimum": 0}}, "required": ["seconds"]},
+    GROUP: {
+        "type": "object",
+        "properties": {"tasks": {"type": "array", "items": {"type": "object"}, "minItems": 1}},
+        "required": ["tasks"],
+    },
 }
 
 
@@ -63,6 +72,16 @@ class Handlers:
         check = struct_check(params) if params is not None else None
         self._handlers[name] = Handler(name, fn, mode, params, ai, check)  # type: ignore[arg-type]
         self.version += 1
+
+    def schema(self, name: str) -> dict[str, Any]:
+        """The JSON Schema of a handler's params. Raises NotFoundError."""
+        if name in CORE_SCHEMAS:
+            return CORE_SCHEMAS[name]
+        handler = self._handlers.get(name)
+        if handler is None:
+            fix = nearest(str(name), self.names()) or "the handlers are " + ", ".join(self.names())
+            raise NotFoundError("unknown_handler", f"there is no handler '{name}'", "handler_schema", fix)
+        return {"type": "object"} if handler.params is None else msgspec.json.schema(handler.params)
 
     def checks(self) -> Mapping[str, HandlerCheck]:
         """Each handler's judgement of params, for `core.check.problems`."""
