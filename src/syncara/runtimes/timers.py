@@ -27,9 +27,6 @@ class Timers(Generic[K]):
         self._handle: asyncio.TimerHandle | asyncio.Handle | None = None
         self._armed_for = float("inf")
 
-    def __len__(self) -> int:
-        return len(self._times)
-
     def set(self, key: K, when: float) -> None:
         """Fire `key` at `when` (once), instead of any time set before."""
         if self._times.get(key) == when:
