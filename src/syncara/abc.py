@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 import msgspec
 
 from syncara.core.errors import Problem
-from syncara.core.model import Step, Workflow
+from syncara.core.model import Author, Step, Workflow
 
 T = TypeVar("T")
 
@@ -64,6 +64,49 @@ class Row(NamedTuple):
     checksum: int
 
 
+class NewWorkflow(NamedTuple):
+    """Add a definition with its steps."""
+
+    workflow: Workflow
+
+
+class NewSteps(NamedTuple):
+    """Append steps to a definition."""
+
+    workflow_id: str
+    steps: Sequence[Step]
+    after: int
+    """How many steps the definition must have; refused with StorageError code `conflict` when it has others by now."""
+
+
+class HideWorkflow(NamedTuple):
+    """Delete a definition; open executions keep it."""
+
+    workflow_id: str
+
+
+class Record(NamedTuple):
+    """A small thing that the layers above keep, and that must be written together with events: a receipt, an approval.
+
+    Unlike events it can be replaced: `(kind, key)` names it. `body` None deletes it.
+    """
+
+    kind: str
+    key: str
+    at: float
+    """Unix time; records of the kind `receipt` are cleaned up by it, as executions are."""
+    body: bytes | None
+
+
+Change = NewWorkflow | NewSteps | HideWorkflow | Record
+
+
+class Owner(NamedTuple):
+    """Whose definitions and executions: those of one chat, or, with None, those without a chat."""
+
+    chat_id: Any
+
+
 class RunnerInfo(NamedTuple):
     epoch: int
     clean: bool
@@ -89,9 +132,14 @@ class Store(Protocol):
     def release(self, *, clean: bool) -> None:
         """Stop being the runner. `clean` is what the next RunnerInfo says. Waits for transactions under way."""
 
-    def append(self, entries: Sequence[Entry], done: Done, *, inline: bool = False) -> None:
-        """Write `entries` in one transaction, together with whatever else is queued.
+    def append(
+        self, entries: Sequence[Entry], done: Done, *, inline: bool = False, changes: Sequence[Change] = ()
+    ) -> None:
+        """Write `entries` and `changes` in one transaction, together with whatever else is queued.
 
+        What cannot be made refuses all of this call, and nothing else that is queued: ValidationError code
+        `duplicate_step`, NotFoundError (also for an execution whose definition is gone), StorageError code `duplicate`
+        or `conflict`.
         `done` is called exactly once, from any thread, with None or the error. With `inline` the store may do it all
         before it returns, on the calling thread, when nothing else is under way and commits have been fast.
         Refused with StorageError code `not_runner` when another runner has begun a newer epoch.
@@ -115,8 +163,8 @@ class Store(Protocol):
     def pinned(self, workflow_id: str, steps: int) -> Workflow | None:
         """The definition as its first `steps` steps, deleted or not."""
 
-    def workflows(self, limit: int = 100, offset: int = 0) -> list[Workflow]:
-        """Definitions without their steps, newest first."""
+    def workflows(self, limit: int = 100, offset: int = 0, owner: Owner | None = None) -> list[Workflow]:
+        """Definitions without their steps, newest first; of everyone, or of one owner."""
 
     # Executions.
     def summary(self, execution_id: str) -> Summary | None: ...
@@ -130,7 +178,7 @@ class Store(Protocol):
         *,
         status: str | None = None,
         workflow_id: str | None = None,
-        chat_id: Any = None,
+        owner: Owner | None = None,
         limit: int = 100,
         offset: int = 0,
     ) -> list[Summary]:
@@ -145,8 +193,15 @@ class Store(Protocol):
     def cleanup(self, before: float) -> int:
         """Delete the executions that finished before `before` (Unix seconds), with all that is kept of them.
 
-        Deleted definitions that no execution needs any more go too. Returns how many executions it were.
+        Deleted definitions that no execution needs any more go too, and receipts as old. Returns how many executions
+        it were.
         """
+
+    # Records.
+    def record(self, kind: str, key: str) -> Record | None: ...
+
+    def records(self, kind: str, *, after: str = "", limit: int = 1000, newest_first: bool = False) -> list[Record]:
+        """By key, ascending from the first one beyond `after`; with `newest_first` descending from the last."""
 
     def close(self) -> None: ...
 
@@ -249,6 +304,8 @@ class ExecutionInput(Protocol):
     user_id: Any
     chat_id: Any
     message_id: Any
+    author: Author
+    """Who asked for it: what an assistant wrote may do less than what the developer did."""
 
     def steps(self, reads: Iterable[tuple[str, str | None]]) -> dict[str, dict[str, Any]]:
         """`{name: {"status", "data"}}` of the steps that a condition reads (`Condition.reads`)."""

@@ -390,7 +390,7 @@ def _defaults(kind: type[Step | Workflow]) -> dict[str, Any]:
     return {
         field.name: field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
         for field in msgspec.structs.fields(kind)
-        if field.name not in ("id", "created_at")
+        if field.name not in ("id", "created_at", "chat_id", "author")
     }
 
 

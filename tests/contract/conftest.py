@@ -10,16 +10,19 @@ import pytest
 from syncara.abc import Store
 from syncara.stores.memory import MemoryDisk, MemoryStore
 from syncara.stores.sqlite import SqliteStore
+from tests.stores.samples import define_welcome
 
 
 @pytest.fixture(params=["sqlite", "memory"])
 def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Store]]:
-    """Opens a store; each call opens another one over the same data."""
+    """Opens a store; each call opens another one over the same data, which holds the workflow of the samples."""
     disk = MemoryDisk()
     opened: list[Store] = []
 
     def open_another() -> Store:
         store = MemoryStore(disk) if request.param == "memory" else SqliteStore(tmp_path / "x.db", durability="fast")
+        if not opened:
+            define_welcome(store)
         opened.append(store)
         return store
 

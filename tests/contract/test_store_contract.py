@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from syncara.abc import RunnerInfo, Store
+from syncara.abc import Owner, RunnerInfo, Store
 from syncara.core.errors import DatabaseBusy, NotFoundError, StorageError, ValidationError
 from syncara.core.model import ExecutionStatus, Step, Workflow
 from tests.stores.samples import code, commit, entry, must_commit, step, summary, workflow
@@ -236,7 +236,8 @@ def test_executions_are_listed_newest_first(store: Store) -> None:
 
 
 def test_executions_are_filtered_by_status_workflow_and_chat(store: Store) -> None:
-    """Filters may be combined; a chat's number is not its text."""
+    """Filters may be combined; a chat's number is not its text, and None asks for those without a chat."""
+    store.save_workflow(workflow("other"))
     must_commit(
         store,
         entry(1, 0, listed=summary(1, chat_id=5)),
@@ -248,13 +249,14 @@ def test_executions_are_filtered_by_status_workflow_and_chat(store: Store) -> No
     def keys(**filters: object) -> list[int]:
         return [each.key for each in store.summaries(**filters)]  # type: ignore[arg-type]
 
-    assert [3, 1] == keys(chat_id=5)
-    assert [2] == keys(chat_id="5")
+    assert [3, 1] == keys(owner=Owner(5))
+    assert [2] == keys(owner=Owner("5"))
+    assert [4] == keys(owner=Owner(None))
     assert [4, 1] == keys(status="running")
     assert [3, 2] == keys(status="failed")
-    assert [3] == keys(status="failed", chat_id=5)
+    assert [3] == keys(status="failed", owner=Owner(5))
     assert [4, 2, 1] == keys(workflow_id="welcome")
-    assert [1] == keys(workflow_id="welcome", status="running", chat_id=5)
+    assert [1] == keys(workflow_id="welcome", status="running", owner=Owner(5))
 
 
 def test_open_executions_are_those_at_no_final_status(store: Store) -> None:
@@ -449,6 +451,8 @@ def test_a_closed_store_says_so(store: Store) -> None:
         lambda: store.rows(1),
         lambda: store.summary_at(1),
         lambda: list(store.open_summaries()),
+        lambda: store.record("note", "a"),
+        lambda: store.records("note"),
         store.acquire,
     ]
     for call in calls:

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from syncara.core.errors import DatabaseBusy, StorageError
 from syncara.core.limits import MIB
 from syncara.stores.sqlite import SqliteStore
-from tests.stores.samples import code, commit, entry, must_commit, step, summary, workflow
+from tests.stores.samples import code, commit, define_welcome, entry, must_commit, step, summary, workflow
 
 
 def say(what: Any) -> None:
@@ -53,6 +53,7 @@ def append(path: str) -> None:
     """Append for ever, two executions in each transaction, and say what was acknowledged."""
     store = SqliteStore(path)
     key = store.acquire().next_key
+    define_welcome(store)
     under_way = threading.Semaphore(8)
 
     def done(error: BaseException | None, seq: int) -> None:
@@ -69,6 +70,7 @@ def outgrow(path: str) -> None:
     """Append beyond a limit on the size of files, and again without the limit."""
     store = SqliteStore(path)
     store.acquire()
+    define_welcome(store)
     must_commit(store, entry(1, 0))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8 * MIB, hard))

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from syncara.stores.sqlite import SqliteStore
+from tests.stores.samples import define_welcome
 
 CHILD = Path(__file__).with_name("child.py")
 Start = Callable[[str], "subprocess.Popen[str]"]
@@ -27,6 +28,7 @@ def store(path: Path) -> Iterator[SqliteStore]:
     """A new store that is its file's runner."""
     opened = SqliteStore(path, durability="fast")
     opened.acquire()
+    define_welcome(opened)
     yield opened
     opened.close()
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import queue
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from syncara.abc import Entry, Store, Summary
+from syncara.abc import Change, Entry, Store, Summary
 from syncara.core.journal import chain
 from syncara.core.model import Step, Workflow
 
@@ -31,15 +32,15 @@ def entry(key: int, seq: int, count: int = 1, *, listed: Summary | None = None, 
     return Entry(key, seq, count, body, chain(body, 0), listed)
 
 
-def commit(store: Store, *entries: Entry, inline: bool = False) -> BaseException | None:
-    """Append `entries` in one transaction; returns the error, None when they are durable."""
+def commit(store: Store, *entries: Entry, inline: bool = False, changes: Sequence[Change] = ()) -> BaseException | None:
+    """Append all of it in one transaction; returns the error, None when it is durable."""
     outcomes: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
-    store.append(entries, outcomes.put, inline=inline)
+    store.append(entries, outcomes.put, inline=inline, changes=changes)
     return outcomes.get(timeout=WAIT_S)
 
 
-def must_commit(store: Store, *entries: Entry) -> None:
-    error = commit(store, *entries)
+def must_commit(store: Store, *entries: Entry, changes: Sequence[Change] = ()) -> None:
+    error = commit(store, *entries, changes=changes)
     if error is not None:
         raise error
 
@@ -55,3 +56,9 @@ def step(name: str, **fields: Any) -> Step:
 
 def workflow(workflow_id: str, *names: str, **fields: Any) -> Workflow:
     return Workflow(id=workflow_id, name=workflow_id.title(), steps=tuple(map(step, names)), **fields)
+
+
+def define_welcome(store: Store) -> None:
+    """Define the workflow of `summary`. It is hidden, so that no list shows it."""
+    store.save_workflow(workflow("welcome"))
+    store.delete_workflow("welcome")

@@ -12,7 +12,7 @@ from syncara.core.errors import DamagedError, StorageError
 from syncara.core.limits import MIB
 from syncara.stores.sqlite import SqliteStore
 from tests.stores.conftest import Start, heard
-from tests.stores.samples import code, commit, entry, must_commit, summary, workflow
+from tests.stores.samples import code, commit, define_welcome, entry, must_commit, summary, workflow
 
 
 async def pragma(store: SqliteStore, text: str) -> None:
@@ -96,6 +96,7 @@ def test_damaged_pages_are_reported_by_every_read_of_them(path: Path) -> None:
     """DamagedError: a journal that cannot be read is never taken for an empty one."""
     store = SqliteStore(path)
     store.acquire()
+    define_welcome(store)
     must_commit(store, *(entry(1, seq, size=3_000) for seq in range(100)))
     store.close()
     content = bytearray(path.read_bytes())
@@ -116,7 +117,7 @@ def test_a_damaged_definition_is_reported_by_its_id(store: SqliteStore, path: Pa
     store.save_workflow(workflow("good", "a"))
     store.save_workflow(workflow("bad", "a"))
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE steps SET body = '{' WHERE workflow = 2")
+        connection.execute("UPDATE steps SET body = '{' WHERE workflow = 3")
 
     with pytest.raises(DamagedError) as caught:
         store.workflow("bad")

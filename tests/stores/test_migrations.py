@@ -7,13 +7,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from syncara.abc import NewWorkflow, Owner, Record, Row, RunnerInfo
 from syncara.core.errors import DatabaseBusy
+from syncara.core.model import Workflow
 from syncara.documents.embedded import SCHEMA as DOCUMENTS
+from syncara.stores.lock import RunnerLock
 from syncara.stores.migrations import MIGRATIONS, Migration, migrate, version_of
 from syncara.stores.sqlite import SqliteStore
-from tests.stores.samples import workflow
+from tests.stores.samples import entry, must_commit, step, summary, workflow
 
 ADD_TABLE: Migration = ["CREATE TABLE extra (body TEXT) STRICT"]
 
@@ -82,6 +86,51 @@ def test_a_new_database_is_made_without_a_backup(path: Path) -> None:
     SqliteStore(path).close()
 
     assert [] == list(path.parent.glob("*.bak"))
+
+
+OF_SCHEMA_1 = [
+    "UPDATE meta SET epoch = 7, clean = 0",
+    """INSERT INTO workflows VALUES (1, 'w', 1.5, 0, 1, '{"id":"w","name":"W","created_at":1.5}')""",
+    """INSERT INTO workflows VALUES (2, 'gone', 1.5, 1, 0, '{"id":"gone","name":"Gone"}')""",
+    """INSERT INTO steps VALUES (1, 0, 'id of a', 'a', '{"id":"id of a","name":"a","handler":"log"}')""",
+    "INSERT INTO executions VALUES (9, 'run-9', 'gone', 'Gone', 'running', 1, '5', 2, NULL, 1, 0, NULL, 0, 0, '', 1)",
+    "INSERT INTO events VALUES (1, 9, 0, 1, 7, 0, x'5B5D')",
+]
+
+
+def test_a_file_of_the_first_schema_is_opened_with_all_that_is_in_it(path: Path) -> None:
+    """Its definitions have no chat, its runs go on, its numbers are not used again, and the new tables are there."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        migrate(connection, str(path), MIGRATIONS[:1])
+        for statement in OF_SCHEMA_1:
+            connection.execute(statement)
+    store = SqliteStore(path)
+
+    assert RunnerInfo(epoch=8, clean=False, next_key=10) == store.acquire()
+    old = Workflow(id="w", name="W", created_at=1.5)
+    assert [old] == store.workflows() == store.workflows(owner=Owner(None))
+    assert [] == store.workflows(owner=Owner("5"))
+    assert msgspec.structs.replace(old, steps=(step("a"),)) == store.workflow("w")
+    assert [Row(0, 1, b"[]", 0)] == store.rows(9)
+    must_commit(store, entry(9, 1), entry(10, 0, listed=summary(10, workflow_id="w")))
+    must_commit(store, changes=[NewWorkflow(workflow("mine", chat_id="5")), Record("receipt", "a", 1.0, b"")])
+    assert ["run-10", "run-9"] == [each.id for each in store.summaries()]
+    assert [workflow("mine", chat_id="5")] == store.workflows(owner=Owner("5"))
+    store.close()
+    assert 1 == version(path.with_name(f"{path.name}.v1.bak"), MIGRATIONS)
+
+
+def test_a_file_of_the_first_schema_that_runs_keeps_it(path: Path) -> None:
+    """Its runner does not know the new one; DatabaseBusy says who must stop first."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        migrate(connection, str(path), MIGRATIONS[:1])
+    lock = RunnerLock(str(path))
+    lock.acquire()
+
+    with pytest.raises(DatabaseBusy):
+        SqliteStore(path)
+    lock.release()
+    assert 1 == version(path, MIGRATIONS)
 
 
 def test_the_documents_have_the_tables_that_they_expect(old: sqlite3.Connection) -> None:

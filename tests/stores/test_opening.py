@@ -18,7 +18,7 @@ from syncara.core.errors import StorageError
 from syncara.stores.migrations import APPLICATION_ID
 from syncara.stores.sqlite import WAL_BYTES, SqliteStore
 from tests.stores.conftest import CHILD
-from tests.stores.samples import entry, must_commit, workflow
+from tests.stores.samples import define_welcome, entry, must_commit, workflow
 
 
 def refusal(path: Path) -> StorageError:
@@ -120,6 +120,7 @@ def test_what_was_stored_is_there_after_opening_again(path: Path) -> None:
     store = SqliteStore(path)
     store.acquire()
     store.save_workflow(workflow("w", "a"))
+    define_welcome(store)
     must_commit(store, entry(1, 0))
     store.close()
     assert {path, path.with_name("x.db.lock")} == set(path.parent.iterdir())

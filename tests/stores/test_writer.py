@@ -11,11 +11,11 @@ from typing import Self
 
 import pytest
 
-from syncara.abc import Entry, SqlFile, Store
+from syncara.abc import Change, Entry, HideWorkflow, NewWorkflow, Owner, Record, SqlFile, Store
 from syncara.core.errors import StorageError
 from syncara.core.limits import MIB
 from syncara.stores.sqlite import SqliteStore
-from tests.stores.samples import WAIT_S, code, commit, entry, must_commit, summary, workflow
+from tests.stores.samples import WAIT_S, code, commit, define_welcome, entry, must_commit, summary, workflow
 
 INSERT = "INSERT INTO receipts (key, at, result) VALUES (?, 0, '')"
 
@@ -130,6 +130,38 @@ async def test_an_entry_that_cannot_be_stored_fails_alone(store: SqliteStore, ba
 
     assert {"before": "None", "bad": expected, "after": "None"} == outcomes
     assert [4, 2, 1] == [each.key for each in store.summaries()]
+
+
+async def test_a_change_that_is_refused_fails_alone_in_its_transaction(store: SqliteStore) -> None:
+    """What waited with it, entries, changes and jobs, is committed in the one transaction of the group."""
+    heard: list[str] = []
+
+    def append(key: int, *changes: Change) -> None:
+        store.append([entry(key, 0)], lambda error: heard.append(code(error)), changes=changes)
+
+    async with Gate(store) as gate:
+        append(1, NewWorkflow(workflow("v", "a")))
+        append(2, Record("note", "a", 1.0, b""), HideWorkflow("w"))
+        append(3, HideWorkflow("v"))
+        job = asyncio.create_task(store.file.write(lambda connection: connection.execute(INSERT, ["k"]).rowcount))
+        await asyncio.sleep(0)
+
+    assert await job == 1
+    assert ["None", "unknown_workflow", "None"] == heard
+    assert gate.statements.count("COMMIT") == 2, "the gate's own, and one for all that waited"
+    assert [3, 1] == [each.key for each in store.summaries()]
+    assert workflow("v", "a") == store.pinned("v", 1)
+    assert store.record("note", "a") is None
+
+
+@pytest.mark.parametrize("bad", [{"key": "\ud800"}, {"at": None}])
+def test_a_record_that_cannot_be_stored_refuses_its_append(store: SqliteStore, bad: dict[str, object]) -> None:
+    """The error says so, and what came before it is undone."""
+    record = Record("note", "a", 1.0, b"")
+
+    error = commit(store, entry(1, 0), changes=[record, record._replace(**bad)])  # type: ignore[arg-type]
+    assert code(error) in {"not_storable", "conflict"}
+    assert [] == [*store.records("note"), *store.summaries()]
 
 
 async def test_a_job_that_raises_is_undone_alone(store: SqliteStore) -> None:
@@ -252,6 +284,7 @@ def test_closing_finishes_what_is_queued(path: Path) -> None:
     """close() waits for every append that was accepted."""
     store = SqliteStore(path, durability="fast")
     store.acquire()
+    define_welcome(store)
     heard: list[str] = []
     for seq in range(100):
         store.append([entry(1, seq)], lambda error: heard.append(code(error)))
@@ -275,11 +308,16 @@ def test_a_release_waits_for_what_is_queued(store: SqliteStore) -> None:
     [
         (lambda store: list(store.open_summaries()), "executions_open"),
         (lambda store: store.summaries(status="running"), "executions_open"),
-        (lambda store: store.summaries(chat_id=5), "executions_by_chat"),
+        (lambda store: store.summaries(owner=Owner(5)), "executions_by_chat"),
         (lambda store: store.summaries(workflow_id="w"), "executions_by_workflow"),
         (lambda store: store.summary_of_key("once"), "executions_once"),
         (lambda store: store.rows(1, 5), "events"),
         (lambda store: store.workflow("w"), "steps"),
+        (lambda store: store.workflows(owner=Owner(5)), "workflows_by_chat"),
+        (lambda store: store.workflows(owner=Owner(None)), "workflows_by_chat"),
+        (lambda store: store.record("receipt", "a"), "records"),
+        (lambda store: store.records("receipt", after="a"), "records"),
+        (lambda store: store.records("receipt", newest_first=True), "records"),
     ],
 )
 async def test_reads_go_by_an_index(store: SqliteStore, read: Callable[[Store], object], index: str) -> None:
@@ -301,3 +339,4 @@ async def test_reads_go_by_an_index(store: SqliteStore, read: Callable[[Store], 
         detail for detail in plans if detail.startswith("SCAN") and index not in detail and "CONST" not in detail
     ]
     assert any(index in detail for detail in plans), plans
+    assert [] == [detail for detail in plans if "TEMP B-TREE" in detail]

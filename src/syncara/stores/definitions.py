@@ -25,6 +25,11 @@ def unknown_workflow(workflow_id: str) -> NotFoundError:
     return NotFoundError("unknown_workflow", "there is no such workflow", f"workflow '{workflow_id}'", fix)
 
 
+def other_steps(workflow_id: str, expected: int, found: int) -> StorageError:
+    message = f"the workflow has {found} steps by now; {expected} were expected"
+    return StorageError("conflict", message, f"workflow '{workflow_id}'", "read it again, and add to what it is now")
+
+
 def _duplicates(steps: Sequence[Step], field: str, taken: set[str]) -> Iterator[Problem]:
     for step in steps:
         value = getattr(step, field)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import NoReturn
 
-from syncara.core.errors import DamagedError, StorageError
+from syncara.core.errors import DamagedError, StorageError, SyncaraError
 
 BUSY_TIMEOUT_S = 5.0
 """How long a transaction waits for a lock that another process holds."""
@@ -59,8 +59,8 @@ def reraise(error: BaseException, where: str) -> NoReturn:
 
 
 def refusal(error: BaseException, where: str) -> BaseException:
-    """What the one who asked for a failed transaction is told: a StorageError, or an interrupt as it came."""
-    if not isinstance(error, Exception):
+    """What the one who asked for a failed transaction is told: an error of ours, or an interrupt as it came."""
+    if isinstance(error, SyncaraError) or not isinstance(error, Exception):
         return error
     return fault(error, where) or _other(error, where)
 

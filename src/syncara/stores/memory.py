@@ -5,16 +5,29 @@ from __future__ import annotations
 import os
 import threading
 from bisect import insort
-from collections.abc import Hashable, Iterator, Sequence
+from collections import ChainMap
+from collections.abc import Hashable, Iterator, Mapping, MutableMapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import NamedTuple
 
 import msgspec
 
-from syncara.abc import Done, Entry, Row, RunnerInfo, Summary
-from syncara.core.errors import DatabaseBusy, StorageError
+from syncara.abc import (
+    Change,
+    Done,
+    Entry,
+    HideWorkflow,
+    NewSteps,
+    NewWorkflow,
+    Owner,
+    Record,
+    Row,
+    RunnerInfo,
+    Summary,
+)
+from syncara.core.errors import DatabaseBusy, NotFoundError, SyncaraError
 from syncara.core.model import FINAL_EXECUTION, Step, Workflow
-from syncara.stores.definitions import id_in_use, refuse_duplicates, unknown_workflow
+from syncara.stores.definitions import id_in_use, other_steps, refuse_duplicates, unknown_workflow
 from syncara.stores.faults import closed, conflict, not_runner
 
 WHERE = "memory"
@@ -22,14 +35,12 @@ WHERE = "memory"
 _copy = msgspec.structs.replace
 
 
-class _Definition:
-    def __init__(self, workflow: Workflow) -> None:
-        self.header = _copy(workflow, steps=())
-        self.steps = list(workflow.steps)
-        self.deleted = False
+class _Definition(NamedTuple):
+    workflow: Workflow
+    deleted: bool = False
 
     def first(self, steps: int) -> Workflow:
-        return _copy(self.header, steps=tuple(self.steps[:steps]))
+        return _copy(self.workflow, steps=self.workflow.steps[:steps])
 
 
 class MemoryDisk:
@@ -41,6 +52,9 @@ class MemoryDisk:
         self.epoch = 0
         self.clean = True
         self.definitions: dict[str, _Definition] = {}
+        self.records: dict[tuple[str, str], Record] = {}
+        """By kind and key."""
+        self.next_key = 1
         self.summaries: dict[int, Summary] = {}
         self.keys: dict[str, int] = {}
         """Execution numbers by execution id."""
@@ -70,7 +84,7 @@ class MemoryStore:
             disk.runner = self
             disk.epoch += 1
             clean, disk.clean = disk.clean, False
-            return RunnerInfo(disk.epoch, clean, max(disk.summaries, default=0) + 1)
+            return RunnerInfo(disk.epoch, clean, disk.next_key)
 
     def release(self, *, clean: bool) -> None:
         with self._disk.mutex:
@@ -78,56 +92,53 @@ class MemoryStore:
                 self._disk.runner = None
                 self._disk.clean = clean
 
-    def append(self, entries: Sequence[Entry], done: Done, *, inline: bool = False) -> None:
-        disk = self._disk
-        with disk.mutex:
-            error = self._refusal(entries)
-            if error is None:
-                for entry in entries:
-                    self._store(entry)
+    def append(
+        self, entries: Sequence[Entry], done: Done, *, inline: bool = False, changes: Sequence[Change] = ()
+    ) -> None:
+        error = None
+        try:
+            with self._disk.mutex:
+                self._append(entries, changes)
+        except SyncaraError as refused:
+            error = refused
         done(error)
 
     def save_workflow(self, workflow: Workflow) -> None:
-        disk = self._open()
-        refuse_duplicates(workflow.steps)
-        with disk.mutex:
-            if workflow.id in disk.definitions:
-                raise id_in_use(workflow.id, WHERE)
-            disk.definitions[workflow.id] = _Definition(workflow)
+        with self._open().mutex:
+            _define(self._disk.definitions, NewWorkflow(workflow))
 
     def add_steps(self, workflow_id: str, steps: Sequence[Step]) -> None:
         with self._open().mutex:
-            definition = self._definition(workflow_id)
-            if definition is None:
-                raise unknown_workflow(workflow_id)
-            names, ids = ({step.name for step in definition.steps}, {step.id for step in definition.steps})
-            refuse_duplicates(steps, names, ids)
-            definition.steps += steps
+            _define(self._disk.definitions, NewSteps(workflow_id, steps, after=self.step_count(workflow_id) or 0))
 
     def delete_workflow(self, workflow_id: str) -> bool:
         with self._open().mutex:
-            definition = self._definition(workflow_id)
-            if definition is None:
+            try:
+                _define(self._disk.definitions, HideWorkflow(workflow_id))
+            except NotFoundError:
                 return False
-            definition.deleted = True
             return True
 
     def workflow(self, workflow_id: str) -> Workflow | None:
-        definition = self._definition(workflow_id)
-        return None if definition is None else definition.first(len(definition.steps))
+        definition = self._open().definitions.get(workflow_id)
+        return None if definition is None or definition.deleted else definition.workflow
 
     def step_count(self, workflow_id: str) -> int | None:
-        definition = self._definition(workflow_id)
-        return None if definition is None else len(definition.steps)
+        workflow = self.workflow(workflow_id)
+        return None if workflow is None else len(workflow.steps)
 
     def pinned(self, workflow_id: str, steps: int) -> Workflow | None:
         definition = self._open().definitions.get(workflow_id)
         return None if definition is None else definition.first(steps)
 
-    def workflows(self, limit: int = 100, offset: int = 0) -> list[Workflow]:
+    def workflows(self, limit: int = 100, offset: int = 0, owner: Owner | None = None) -> list[Workflow]:
         disk = self._open()
         with disk.mutex:
-            found = (each.header for each in reversed(disk.definitions.values()) if not each.deleted)
+            found = (
+                each.first(0)
+                for each in reversed(disk.definitions.values())
+                if not each.deleted and owner in (None, Owner(each.workflow.chat_id))
+            )
             return list(islice(found, offset, offset + limit))
 
     def summary(self, execution_id: str) -> Summary | None:
@@ -144,7 +155,7 @@ class MemoryStore:
         *,
         status: str | None = None,
         workflow_id: str | None = None,
-        chat_id: Any = None,
+        owner: Owner | None = None,
         limit: int = 100,
         offset: int = 0,
     ) -> list[Summary]:
@@ -155,7 +166,7 @@ class MemoryStore:
                 for _, summary in sorted(disk.summaries.items(), reverse=True)
                 if status in (None, summary.status)
                 and workflow_id in (None, summary.workflow_id)
-                and chat_id in (None, summary.chat_id)
+                and owner in (None, Owner(summary.chat_id))
             )
             return list(islice(found, offset, offset + limit))
 
@@ -183,7 +194,19 @@ class MemoryStore:
             used = {summary.workflow_id for summary in disk.summaries.values()}
             for workflow_id in [i for i, each in disk.definitions.items() if each.deleted and i not in used]:
                 del disk.definitions[workflow_id]
+            for record in list(disk.records.values()):
+                if record.kind == "receipt" and record.at < before:
+                    del disk.records[record.kind, record.key]
             return len(old)
+
+    def record(self, kind: str, key: str) -> Record | None:
+        return self._open().records.get((kind, key))
+
+    def records(self, kind: str, *, after: str = "", limit: int = 1000, newest_first: bool = False) -> list[Record]:
+        disk = self._open()
+        with disk.mutex:
+            keys = sorted((key for of, key in disk.records if of == kind and key > after), reverse=newest_first)
+            return [disk.records[kind, key] for key in keys[:limit]]
 
     def close(self) -> None:
         self._closed = True
@@ -196,30 +219,45 @@ class MemoryStore:
             raise closed(WHERE)
         return self._disk
 
-    def _definition(self, workflow_id: str) -> _Definition | None:
-        definition = self._open().definitions.get(workflow_id)
-        return None if definition is None or definition.deleted else definition
-
     def _summary(self, key: int | None) -> Summary | None:
         # Structs can be changed by whoever holds them, so the disk's own copy never leaves it.
         found = None if key is None else self._open().summaries.get(key)
         return None if found is None else _copy(found)
 
-    def _refusal(self, entries: Sequence[Entry]) -> StorageError | None:
-        if self._closed:
-            return closed(WHERE)
-        if self._disk.runner is not self:
-            return not_runner(WHERE)
+    def _append(self, entries: Sequence[Entry], changes: Sequence[Change]) -> None:
+        disk = self._open()
+        if disk.runner is not self:
+            raise not_runner(WHERE)
+        definitions = ChainMap[str, _Definition]({}, disk.definitions)
+        for change in changes:
+            if not isinstance(change, Record):
+                _define(definitions, change)
+        for entry in entries:
+            if entry.seq == 0 and entry.summary is not None and entry.summary.workflow_id not in definitions:
+                raise unknown_workflow(entry.summary.workflow_id)
         marks = [mark for entry in entries for mark in _marks(entry)]
-        if len(marks) > len(set(marks)) or not self._disk.taken.isdisjoint(marks):
-            return conflict("an entry, an execution id or an idempotency key is there already", WHERE)
-        return None
+        if len(marks) > len(set(marks)) or not disk.taken.isdisjoint(marks):
+            raise conflict("an entry, an execution id or an idempotency key is there already", WHERE)
+        # From here on nothing is refused.
+        disk.definitions.update(definitions.maps[0])
+        for change in changes:
+            if isinstance(change, Record):
+                self._put(change)
+        for entry in entries:
+            self._store(entry)
+
+    def _put(self, record: Record) -> None:
+        if record.body is None:
+            self._disk.records.pop((record.kind, record.key), None)
+        else:
+            self._disk.records[record.kind, record.key] = record
 
     def _store(self, entry: Entry) -> None:
         disk, summary = self._disk, entry.summary
         disk.taken.update(_marks(entry))
         insort(disk.rows.setdefault(entry.key, []), Row(entry.seq, entry.events, entry.body, entry.checksum))
         if summary is not None:
+            disk.next_key = max(disk.next_key, entry.key + 1)
             disk.summaries[entry.key] = _copy(summary)
             disk.keys[summary.id] = entry.key
             if summary.idempotency_key is not None:
@@ -233,3 +271,28 @@ def _marks(entry: Entry) -> Iterator[Hashable]:
         yield "id", entry.summary.id
         if entry.summary.idempotency_key is not None:
             yield "idempotency_key", entry.summary.idempotency_key
+
+
+def _define(definitions: MutableMapping[str, _Definition], change: NewWorkflow | NewSteps | HideWorkflow) -> None:
+    match change:
+        case NewWorkflow(workflow):
+            refuse_duplicates(workflow.steps)
+            if workflow.id in definitions:
+                raise id_in_use(workflow.id, WHERE)
+            definitions[workflow.id] = _Definition(workflow)
+        case NewSteps(workflow_id, steps, after):
+            workflow = _visible(definitions, workflow_id)
+            there = workflow.steps
+            if len(there) != after:
+                raise other_steps(workflow_id, after, len(there))
+            refuse_duplicates(steps, {step.name for step in there}, {step.id for step in there})
+            definitions[workflow_id] = _Definition(_copy(workflow, steps=(*there, *steps)))
+        case HideWorkflow(workflow_id):
+            definitions[workflow_id] = _Definition(_visible(definitions, workflow_id), deleted=True)
+
+
+def _visible(definitions: Mapping[str, _Definition], workflow_id: str) -> Workflow:
+    definition = definitions.get(workflow_id)
+    if definition is None or definition.deleted:
+        raise unknown_workflow(workflow_id)
+    return definition.workflow

@@ -133,7 +133,27 @@ _FIRST = (
     "CREATE TABLE receipts (key TEXT PRIMARY KEY, at REAL NOT NULL, result TEXT NOT NULL) STRICT",
 )
 
-MIGRATIONS: tuple[Migration, ...] = (_FIRST,)
+_SECOND = (
+    # The first execution number that was never used: a clean-up may delete the executions that had the last ones.
+    "ALTER TABLE meta ADD COLUMN next_key INTEGER NOT NULL DEFAULT 1",
+    # The chat that a definition belongs to, typed as in `executions`.
+    "ALTER TABLE workflows ADD COLUMN chat_id ANY",
+    "CREATE INDEX workflows_by_chat ON workflows (chat_id, number) WHERE deleted = 0",
+    # What the layers above keep beside the journal. Bodies may be long, so the table is not clustered by its key.
+    """
+    CREATE TABLE records (
+        number INTEGER PRIMARY KEY,
+        kind TEXT NOT NULL,
+        key TEXT NOT NULL,
+        at REAL NOT NULL,
+        body BLOB NOT NULL,
+        UNIQUE (kind, key)
+    ) STRICT
+    """,
+    "CREATE INDEX records_to_clean ON records (at) WHERE kind = 'receipt'",
+)
+
+MIGRATIONS: tuple[Migration, ...] = (_FIRST, _SECOND)
 
 
 def migrate(connection: sqlite3.Connection, path: str, migrations: Sequence[Migration] = MIGRATIONS) -> None:

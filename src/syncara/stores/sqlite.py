@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from syncara.abc import Done, Entry, Row, RunnerInfo, Summary
+from syncara.abc import Change, Done, Entry, Owner, Record, Row, RunnerInfo, Summary
 from syncara.core.errors import StorageError
 from syncara.core.limits import MIB
 from syncara.core.model import Step, Workflow
@@ -70,8 +70,10 @@ class SqliteStore:
             self._writer.epoch = None
             self._lock.release()
 
-    def append(self, entries: Sequence[Entry], done: Done, *, inline: bool = False) -> None:
-        self._writer.append(entries, done, inline=inline)
+    def append(
+        self, entries: Sequence[Entry], done: Done, *, inline: bool = False, changes: Sequence[Change] = ()
+    ) -> None:
+        self._writer.append(entries, done, inline=inline, changes=changes)
 
     def save_workflow(self, workflow: Workflow) -> None:
         self._writer.run(partial(tables.insert_workflow, workflow=workflow, where=self.path))
@@ -91,8 +93,8 @@ class SqliteStore:
     def pinned(self, workflow_id: str, steps: int) -> Workflow | None:
         return self._readers.read(tables.pinned, workflow_id, steps)
 
-    def workflows(self, limit: int = 100, offset: int = 0) -> list[Workflow]:
-        return self._readers.read(tables.workflows, limit, offset)
+    def workflows(self, limit: int = 100, offset: int = 0, owner: Owner | None = None) -> list[Workflow]:
+        return self._readers.read(tables.workflows, limit, offset, owner)
 
     def summary(self, execution_id: str) -> Summary | None:
         return self._readers.read(tables.summary_where, "id", execution_id)
@@ -108,12 +110,14 @@ class SqliteStore:
         *,
         status: str | None = None,
         workflow_id: str | None = None,
-        chat_id: Any = None,
+        owner: Owner | None = None,
         limit: int = 100,
         offset: int = 0,
     ) -> list[Summary]:
-        given = {"status": status, "workflow_id": workflow_id, "chat_id": chat_id}
+        given = {"status": status, "workflow_id": workflow_id}
         filters = {column: value for column, value in given.items() if value is not None}
+        if owner is not None:
+            filters["chat_id"] = owner.chat_id
         return self._readers.read(tables.summaries, filters, limit, offset)
 
     def open_summaries(self) -> Iterator[Summary]:
@@ -130,7 +134,15 @@ class SqliteStore:
         total = 0
         while deleted := self._writer.run(partial(tables.delete_finished, before=before)):
             total += deleted
+        while self._writer.run(partial(tables.delete_receipts, before=before)):
+            pass
         return total
+
+    def record(self, kind: str, key: str) -> Record | None:
+        return self._readers.read(tables.record, kind, key)
+
+    def records(self, kind: str, *, after: str = "", limit: int = 1000, newest_first: bool = False) -> list[Record]:
+        return self._readers.read(tables.records, kind, after, limit, newest_first=newest_first)
 
     def close(self) -> None:
         """Finish what is queued and let go of the file. Without a `release` before, the stop counts as unclean."""

@@ -9,15 +9,27 @@ from typing import Any
 
 import msgspec
 
-from syncara.abc import Entry, Row, RunnerInfo, Summary
+from syncara.abc import (
+    Change,
+    Entry,
+    HideWorkflow,
+    NewSteps,
+    NewWorkflow,
+    Owner,
+    Record,
+    Row,
+    RunnerInfo,
+    Summary,
+)
 from syncara.core.errors import DamagedError
 from syncara.core.limits import BLOB_BYTES_MIN
 from syncara.core.model import FINAL_EXECUTION, Step, Workflow
-from syncara.stores.definitions import id_in_use, refuse_duplicates, unknown_workflow
+from syncara.stores.definitions import id_in_use, other_steps, refuse_duplicates, unknown_workflow
 
 PAGE_ROWS = 1_000
 DELETED_AT_ONCE = 20
 """Executions to a transaction of a clean-up, so that it does not hold up the journal."""
+RECEIPTS_DELETED_AT_ONCE = 500
 
 _encode = msgspec.json.Encoder().encode
 _decode_step = msgspec.json.Decoder(Step).decode
@@ -39,16 +51,22 @@ _INSERT_EVENT_OF_EPOCH = (
     "INSERT INTO events (execution, seq, count, epoch, checksum, body) "
     "SELECT ?, ?, ?, epoch, ?, ? FROM meta WHERE epoch = ?"
 )
+_SELECT_RECORD = "SELECT kind, key, at, body FROM records"
 
 
 # The runner.
 
 
 def begin_epoch(connection: sqlite3.Connection) -> RunnerInfo:
-    clean, epoch = connection.execute("SELECT clean, epoch + 1 FROM meta").fetchone()
+    _remember_keys(connection)
+    clean, epoch, next_key = connection.execute("SELECT clean, epoch + 1, next_key FROM meta").fetchone()
     connection.execute("UPDATE meta SET epoch = ?, clean = 0", (epoch,))
-    (last_key,) = connection.execute("SELECT max(key) FROM executions").fetchone()
-    return RunnerInfo(epoch, bool(clean), (last_key or 0) + 1)
+    return RunnerInfo(epoch, bool(clean), next_key)
+
+
+def _remember_keys(connection: sqlite3.Connection) -> None:
+    """Keep the numbers of the executions that there are from being used again."""
+    connection.execute("UPDATE meta SET next_key = max(next_key, (SELECT coalesce(max(key), 0) + 1 FROM executions))")
 
 
 def end_epoch(connection: sqlite3.Connection, epoch: int, clean: bool) -> None:
@@ -62,7 +80,37 @@ def current_epoch(connection: sqlite3.Connection) -> int:
 # The journal.
 
 
-def insert_entries(connection: sqlite3.Connection, epoch: int, entries: Sequence[Entry]) -> None:
+def append(
+    connection: sqlite3.Connection, epoch: int, entries: Sequence[Entry], changes: Sequence[Change], where: str
+) -> None:
+    """Make `changes` and write `entries`, which may start what the changes define."""
+    for change in changes:
+        _make(connection, change, where)
+    _require_definitions(connection, entries)
+    _insert_entries(connection, epoch, entries)
+
+
+def _make(connection: sqlite3.Connection, change: Change, where: str) -> None:
+    match change:
+        case NewWorkflow(workflow):
+            insert_workflow(connection, workflow, where)
+        case NewSteps(workflow_id, steps, after):
+            append_steps(connection, workflow_id, steps, after)
+        case HideWorkflow(workflow_id):
+            if not hide_workflow(connection, workflow_id):
+                raise unknown_workflow(workflow_id)
+        case Record():
+            _put_record(connection, change)
+
+
+def _require_definitions(connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
+    """Raise NotFoundError for an execution whose definition was cleaned up while it was about to start."""
+    for workflow_id in {e.summary.workflow_id for e in entries if e.seq == 0 and e.summary is not None}:
+        if connection.execute("SELECT 1 FROM workflows WHERE id = ?", (workflow_id,)).fetchone() is None:
+            raise unknown_workflow(workflow_id)
+
+
+def _insert_entries(connection: sqlite3.Connection, epoch: int, entries: Sequence[Entry]) -> None:
     rows = [(e.key, e.seq, e.events, epoch, e.checksum, _inline(e.body)) for e in entries]
     connection.executemany(_INSERT_EVENTS, rows)
     blobs = [(e.key, e.seq, zlib.compress(e.body, 1)) for e in entries if not _inline(e.body)]
@@ -146,7 +194,7 @@ def summary_where(connection: sqlite3.Connection, column: str, value: Any) -> Su
 
 def summaries(connection: sqlite3.Connection, filters: dict[str, Any], limit: int, offset: int) -> list[Summary]:
     """Newest first. `filters` are columns and the values they must have."""
-    terms = [f"{column} = ?" for column in filters]
+    terms = [f"{column} {'IS' if value is None else '='} ?" for column, value in filters.items()]
     if filters.get("status", "") not in {"", *FINAL_EXECUTION}:
         terms.append("open = 1")
     where = f"WHERE {' AND '.join(terms)}" if terms else ""
@@ -173,6 +221,10 @@ def delete_finished(connection: sqlite3.Connection, before: float) -> int:
     found = connection.execute(
         "SELECT key, id FROM executions WHERE open = 0 AND finished_at < ? LIMIT ?", (before, DELETED_AT_ONCE)
     ).fetchall()
+    if not found:
+        _delete_unused_definitions(connection)
+        return 0
+    _remember_keys(connection)
     keys = [(key,) for key, _ in found]
     connection.executemany("DELETE FROM events WHERE execution = ?", keys)
     connection.executemany("DELETE FROM blobs WHERE execution = ?", keys)
@@ -180,11 +232,13 @@ def delete_finished(connection: sqlite3.Connection, before: float) -> int:
     receipts = [(f"{execution_id}:", f"{execution_id};") for _, execution_id in found]
     connection.executemany("DELETE FROM receipts WHERE key >= ? AND key < ?", receipts)
     connection.executemany("DELETE FROM executions WHERE key = ?", keys)
-    if not found:
-        unused = "deleted = 1 AND NOT EXISTS (SELECT 1 FROM executions WHERE workflow_id = workflows.id)"
-        connection.execute(f"DELETE FROM steps WHERE workflow IN (SELECT number FROM workflows WHERE {unused})")  # noqa: S608
-        connection.execute(f"DELETE FROM workflows WHERE {unused}")  # noqa: S608
     return len(found)
+
+
+def _delete_unused_definitions(connection: sqlite3.Connection) -> None:
+    unused = "deleted = 1 AND NOT EXISTS (SELECT 1 FROM executions WHERE workflow_id = workflows.id)"
+    connection.execute(f"DELETE FROM steps WHERE workflow IN (SELECT number FROM workflows WHERE {unused})")  # noqa: S608
+    connection.execute(f"DELETE FROM workflows WHERE {unused}")  # noqa: S608
 
 
 # Definitions.
@@ -194,21 +248,27 @@ def insert_workflow(connection: sqlite3.Connection, workflow: Workflow, where: s
     refuse_duplicates(workflow.steps)
     header = msgspec.structs.replace(workflow, steps=())
     added = connection.execute(
-        "INSERT INTO workflows (id, created_at, deleted, steps, body) VALUES (?, ?, 0, ?, ?) ON CONFLICT DO NOTHING",
-        (workflow.id, workflow.created_at, len(workflow.steps), _encode(header).decode()),
+        "INSERT INTO workflows (id, created_at, deleted, steps, body, chat_id) VALUES (?, ?, 0, ?, ?, ?) "
+        "ON CONFLICT DO NOTHING",
+        (workflow.id, workflow.created_at, len(workflow.steps), _encode(header).decode(), workflow.chat_id),
     )
     if not added.rowcount:
         raise id_in_use(workflow.id, where)
     _insert_steps(connection, added.lastrowid or 0, 0, workflow.steps)
 
 
-def append_steps(connection: sqlite3.Connection, workflow_id: str, steps: Sequence[Step]) -> None:
+def append_steps(
+    connection: sqlite3.Connection, workflow_id: str, steps: Sequence[Step], after: int | None = None
+) -> None:
+    """`after`: how many steps there must be before; None when that does not matter."""
     row = connection.execute(
         "SELECT number, steps FROM workflows WHERE id = ? AND deleted = 0", (workflow_id,)
     ).fetchone()
     if row is None:
         raise unknown_workflow(workflow_id)
     number, count = row
+    if after not in (None, count):
+        raise other_steps(workflow_id, after, count)
     names = _taken(connection, number, "name", [step.name for step in steps])
     ids = _taken(connection, number, "id", [step.id for step in steps])
     refuse_duplicates(steps, names, ids)
@@ -262,9 +322,11 @@ def pinned(connection: sqlite3.Connection, workflow_id: str, steps: int) -> Work
         raise _damaged(workflow_id, error) from error
 
 
-def workflows(connection: sqlite3.Connection, limit: int, offset: int) -> list[Workflow]:
+def workflows(connection: sqlite3.Connection, limit: int, offset: int, owner: Owner | None) -> list[Workflow]:
+    owned, chat = ("", ()) if owner is None else ("AND chat_id IS ?", owner)
     found = connection.execute(
-        "SELECT id, body FROM workflows WHERE deleted = 0 ORDER BY number DESC LIMIT ? OFFSET ?", (limit, offset)
+        f"SELECT id, body FROM workflows WHERE deleted = 0 {owned} ORDER BY number DESC LIMIT ? OFFSET ?",  # noqa: S608 (one of two literals)
+        (*chat, limit, offset),
     )
     return [_header(workflow_id, body) for workflow_id, body in found]
 
@@ -281,3 +343,35 @@ def _damaged(workflow_id: str, error: Exception) -> DamagedError:
     return DamagedError(
         "definition_damaged", message, f"workflow '{workflow_id}'", "restore the database from a backup"
     )
+
+
+# Records.
+
+
+def _put_record(connection: sqlite3.Connection, record: Record) -> None:
+    if record.body is None:
+        connection.execute("DELETE FROM records WHERE kind = ? AND key = ?", (record.kind, record.key))
+    else:
+        connection.execute(
+            "INSERT INTO records (kind, key, at, body) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (kind, key) DO UPDATE SET at = excluded.at, body = excluded.body",
+            record,
+        )
+
+
+def record(connection: sqlite3.Connection, kind: str, key: str) -> Record | None:
+    row = connection.execute(f"{_SELECT_RECORD} WHERE kind = ? AND key = ?", (kind, key)).fetchone()
+    return None if row is None else Record(*row)
+
+
+def records(connection: sqlite3.Connection, kind: str, after: str, limit: int, *, newest_first: bool) -> list[Record]:
+    order = "DESC" if newest_first else "ASC"
+    sql = f"{_SELECT_RECORD} WHERE kind = ? AND key > ? ORDER BY key {order} LIMIT ?"
+    return [Record(*row) for row in connection.execute(sql, (kind, after, limit))]
+
+
+def delete_receipts(connection: sqlite3.Connection, before: float) -> int:
+    """Delete some of the receipts that are older than a time; 0 when none are left."""
+    old = "SELECT number FROM records WHERE kind = 'receipt' AND at < ? LIMIT ?"
+    sql = f"DELETE FROM records WHERE number IN ({old})"  # noqa: S608 (the literal above)
+    return connection.execute(sql, (before, RECEIPTS_DELETED_AT_ONCE)).rowcount

@@ -13,10 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from syncara.abc import Done, Entry
+from syncara.abc import Change, Done, Entry
 from syncara.core.errors import StorageError
+from syncara.stores import tables
 from syncara.stores.faults import BUSY_TIMEOUT_S, closed, fault, not_runner, primary_code, refusal
-from syncara.stores.tables import current_epoch, insert_entries, insert_row, is_one_row
 
 T = TypeVar("T")
 
@@ -29,10 +29,11 @@ _log = logging.getLogger(__name__)
 
 
 class _Append:
-    """Entries to write, and whom to tell."""
+    """Entries and changes to write, and whom to tell."""
 
-    def __init__(self, entries: Sequence[Entry], done: Done) -> None:
+    def __init__(self, entries: Sequence[Entry], done: Done, changes: Sequence[Change]) -> None:
         self.entries = entries
+        self.changes = changes
         self.error: BaseException | None = None
         self._done = done
 
@@ -69,7 +70,7 @@ class ReadOnly:
         fix = "open it without read_only, in the process that is to write"
         return StorageError("read_only", "the database was opened for reading only", self._path, fix)
 
-    def append(self, entries: Sequence[Entry], done: Done, *, inline: bool) -> None:
+    def append(self, entries: Sequence[Entry], done: Done, *, inline: bool, changes: Sequence[Change]) -> None:
         done(self.refusal())
 
     def submit(self, job: Job[Any]) -> None:
@@ -103,9 +104,9 @@ class Writer:
         self._closed = False
         self._commit_s = 0.0
 
-    def append(self, entries: Sequence[Entry], done: Done, *, inline: bool) -> None:
-        """Write `entries` in one transaction and call `done`, which may append, but must not wait for anything."""
-        item = _Append(entries, done)
+    def append(self, entries: Sequence[Entry], done: Done, *, inline: bool, changes: Sequence[Change]) -> None:
+        """Write all of it in one transaction and call `done`, which may append, but must not wait for anything."""
+        item = _Append(entries, done, changes)
         if not (inline and self._commit_s < INLINE_COMMIT_S_MAX and self._commit_here(item, wait=False)):
             self._enqueue(item)
             return
@@ -145,7 +146,7 @@ class Writer:
         try:
             if self._queue or self._closed:
                 return False
-            if isinstance(item, _Append) and is_one_row(item.entries):
+            if isinstance(item, _Append) and not item.changes and tables.is_one_row(item.entries):
                 return self._insert_row(item)
             if not wait and self._locked_elsewhere():
                 return False
@@ -159,7 +160,7 @@ class Writer:
         started = time.perf_counter()
         try:
             self._check_file()
-            if not insert_row(self._connection, self.epoch, item.entries[0]):
+            if not tables.insert_row(self._connection, self.epoch, item.entries[0]):
                 item.error = not_runner(self._path)
         except BaseException as error:  # noqa: BLE001 (an interrupt too is told, and raised by `append`)
             if isinstance(error, sqlite3.Error) and primary_code(error) == sqlite3.SQLITE_BUSY:
@@ -253,20 +254,24 @@ class Writer:
 
     def _append(self, appends: list[_Append], *, together: bool = True) -> None:
         epoch = self.epoch
-        if epoch is None or epoch != current_epoch(self._connection):
+        if epoch is None or epoch != tables.current_epoch(self._connection):
             for item in appends:
                 item.error = not_runner(self._path)
         elif together:
             try:
-                insert_entries(self._connection, epoch, [entry for item in appends for entry in item.entries])
+                entries = [entry for item in appends for entry in item.entries]
+                changes = [change for item in appends for change in item.changes]
+                tables.append(self._connection, epoch, entries, changes, self._path)
             except Exception:  # noqa: BLE001 (it comes again, to the one it belongs to)
-                # Some entry cannot be stored. All over again, one item at a time, so that only that one fails.
+                # Something cannot be stored. All over again, one item at a time, so that only that one fails.
                 self._roll_back()
-                self._connection.execute("BEGIN IMMEDIATE")
+                self._begin()
                 self._append(appends, together=False)
         else:
             for item in appends:
-                error = self._alone(partial(insert_entries, epoch=epoch, entries=item.entries))
+                error = self._alone(
+                    partial(tables.append, epoch=epoch, entries=item.entries, changes=item.changes, where=self._path)
+                )
                 item.error = error and refusal(error, self._path)
 
     def _alone(self, action: Callable[[sqlite3.Connection], None]) -> BaseException | None:

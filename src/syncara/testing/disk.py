@@ -6,11 +6,11 @@ import asyncio
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from syncara.abc import Done, Entry
+from syncara.abc import Change, Done, Entry
 from syncara.core.errors import StorageError
 from syncara.stores.memory import MemoryDisk, MemoryStore
 from syncara.testing.clock import FakeClock
@@ -73,6 +73,12 @@ class Process:
             self.ended = self.clock.elapsed
 
 
+class _Append(NamedTuple):
+    entries: Sequence[Entry]
+    done: Done
+    changes: Sequence[Change]
+
+
 class SimulatedStore:
     """A Store over a memory disk that outlives it. What is not `append` or `release` goes straight to the disk."""
 
@@ -86,7 +92,7 @@ class SimulatedStore:
         self._inline = inline
         """Says whether a commit that may be made inline is."""
         self._ids: dict[int, str] = {}
-        self._queue: list[tuple[Sequence[Entry], Done]] = []
+        self._queue: list[_Append] = []
         self._busy = False
         self.on_commit: Any = None
 
@@ -103,13 +109,16 @@ class SimulatedStore:
         if not self._process.dead:
             self._store.release(clean=clean)
 
-    def append(self, entries: Sequence[Entry], done: Done, *, inline: bool = False) -> None:
+    def append(
+        self, entries: Sequence[Entry], done: Done, *, inline: bool = False, changes: Sequence[Change] = ()
+    ) -> None:
         if self._process.dead:
             return
+        item = _Append(entries, done, changes)
         if inline and not self._busy and self._inline():
-            self._end([(entries, done)])
+            self._end([item])
             return
-        self._queue.append((entries, done))
+        self._queue.append(item)
         if not self._busy:
             self._begin()
 
@@ -119,35 +128,48 @@ class SimulatedStore:
         self._busy = True
         asyncio.get_running_loop().call_later(self._scenario.commit_seconds, self._end, batch)
 
-    def _end(self, batch: list[tuple[Sequence[Entry], Done]]) -> None:
+    def _end(self, batch: list[_Append]) -> None:
         self._busy = True
         self._commit(batch)
         self._busy = False
         if self._queue:
             self._begin()
 
-    def _commit(self, batch: list[tuple[Sequence[Entry], Done]]) -> None:
+    def _commit(self, batch: list[_Append]) -> None:
         process = self._process
         if process.reach("before_commit"):
             return
         elapsed = process.clock.elapsed
         if any(begin <= elapsed < end for begin, end in self._scenario.full):
-            for _, done in batch:
-                done(StorageError("disk_full", "no space is left on the disk", where="the simulated disk"))
+            for item in batch:
+                item.done(StorageError("disk_full", "no space is left on the disk", where="the simulated disk"))
             return
-        entries = [entry for group, _ in batch for entry in group]
-        self._store.append(entries, _must_succeed, inline=True)
-        for entry in entries:
-            self._record(entry)
+        errors = [self._write(item) for item in batch]
         if process.reach("after_commit"):
             return
+        for item, error in zip(batch, errors, strict=True):
+            if error is None:
+                self._acknowledge(item.entries)
+            item.done(error)
+        if not process.reach("after_acknowledgement") and self.on_commit is not None:
+            self.on_commit()
+
+    def _write(self, item: _Append) -> BaseException | None:
+        """Returns why a change was refused. What no engine may ask for is raised."""
+        errors: list[BaseException | None] = []
+        self._store.append(item.entries, errors.append, changes=item.changes)
+        (error,) = errors
+        if error is None:
+            for entry in item.entries:
+                self._record(entry)
+        elif not item.changes:
+            raise error
+        return error
+
+    def _acknowledge(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
             journal = self._journals[self._id(entry)]
             journal.acknowledged = max(journal.acknowledged, entry.seq + entry.events)
-        for _, done in batch:
-            done(None)
-        if not process.reach("after_acknowledgement") and self.on_commit is not None:
-            self.on_commit()
 
     def _record(self, entry: Entry) -> None:
         journal = self._journals.setdefault(self._id(entry), Journal())
@@ -166,8 +188,3 @@ class SimulatedStore:
             assert summary is not None, "the first entry of an execution carries its summary"
             self._ids[entry.key] = summary.id
         return self._ids[entry.key]
-
-
-def _must_succeed(error: BaseException | None) -> None:
-    if error is not None:
-        raise error
