@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from syncara import arguments
-from syncara.abc import Clock, Messenger, Store, Summary
+from syncara.abc import Clock, Messenger, Owner, Store, Summary
 from syncara.core import check, journal, limits, progress, views
 from syncara.core import events as e
 from syncara.core.errors import DamagedError, InvalidStateError, NotFoundError, Problem, ValidationError, nearest
@@ -74,12 +74,13 @@ class Processor:
         return [step.id for step in made]
 
     def define(self, definition: Workflow | Mapping[str, Any]) -> str:
-        """A whole definition in one transaction. Its id, and those of its steps, are made new."""
+        """A whole definition in one transaction. Ids are made new; it has no chat, and the developer for an author."""
         raw = msgspec.to_builtins(definition) if isinstance(definition, Workflow) else definition
         if not isinstance(raw, Mapping):
             message = f"a definition is a dict, and this is {type(raw).__name__}"
             raise ValidationError([Problem("wrong_type", "define", message, "pass name and steps in a dict")])
-        fields = {name: value for name, value in raw.items() if name not in ("id", "created_at", "steps")}
+        made_new = ("id", "created_at", "chat_id", "author", "steps")
+        fields = {name: value for name, value in raw.items() if name not in made_new}
         renamed, steps = _without_ids(arguments.objects("steps", raw.get("steps", [])))
         made, problems = _new_steps(steps)
         workflow = None
@@ -210,20 +211,24 @@ class Processor:
         if self._valid.get(key) != self._handlers.version:
             self._check(key)
         plan = self.plan(*key)
-        if chat_id is None and needs_chat(self._messenger):
-            problems = [
-                Problem(
-                    "no_chat",
-                    f"step '{step.name}'",
-                    "the message has no chat to go to",
-                    "give chat_id to execute_workflow, or to the step",
-                )
-                for step in plan.steps
-                if step.handler == "send_message" and step.params.get("chat_id") is None
-            ]
-            if problems:
-                raise ValidationError(problems)
+        if problems := self.chat_problems(plan.steps, chat_id):
+            raise ValidationError(problems)
         return plan
+
+    def chat_problems(self, steps: Iterable[Step], chat_id: Any) -> list[Problem]:
+        """Messages that would have no chat to go to."""
+        if chat_id is not None or not needs_chat(self._messenger):
+            return []
+        return [
+            Problem(
+                "no_chat",
+                f"step '{step.name}'",
+                "the message has no chat to go to",
+                "give chat_id to execute_workflow, or to the step",
+            )
+            for step in steps
+            if step.handler == "send_message" and step.params.get("chat_id") is None
+        ]
 
     def _check(self, key: tuple[str, int]) -> None:
         """Find nothing wrong with a definition, and keep its plan: it is read once for both."""
@@ -292,15 +297,23 @@ class Processor:
         return views.snapshot(board)
 
     def _final(self, execution_id: str) -> bool:
+        return ExecutionStatus(self.summary(execution_id).status).final
+
+    def summary(self, execution_id: str) -> Summary:
+        """Raises NotFoundError."""
         summary = self._store.summary(arguments.text("execution_id", execution_id))
         if summary is None:
             raise not_found(self._store, execution_id)
-        return ExecutionStatus(summary.status).final
+        return summary
 
     # Looking.
 
     def get_execution(self, execution_id: str) -> Execution:
         return self._readers.read(execution_id, views.snapshot)
+
+    def definition_of(self, execution_id: str) -> Workflow:
+        """The definition as an execution pins it."""
+        return self._readers.read(execution_id, lambda board: board.plan.workflow)
 
     def get_progress(self, execution_id: str) -> dict[str, Any]:
         return self._readers.read(execution_id, progress.describe)
@@ -327,10 +340,13 @@ class Processor:
         arguments.status(filters["status"])
         if filters["workflow_id"] is not None:
             arguments.text("workflow_id", filters["workflow_id"])
-        arguments.chat_ids(None, filters["chat_id"], None)
-        return [self._listed(summary) for summary in self._store.summaries(**filters)]
+        chat_id = filters.pop("chat_id")
+        arguments.chat_ids(None, chat_id, None)
+        owner = None if chat_id is None else Owner(chat_id)
+        return [self.listed(summary) for summary in self._store.summaries(**filters, owner=owner)]
 
-    def _listed(self, summary: Summary) -> Execution:
+    def listed(self, summary: Summary) -> Execution:
+        """The execution; of one that cannot be read, what its summary says, with the reason as its error."""
         try:
             return self.get_execution(summary.id)
         except (DamagedError, NotFoundError) as error:
@@ -358,7 +374,7 @@ class Processor:
         key = self._readers.key(execution_id)
         # Beside a runner on another loop, or in another process, the file is looked at from time to time.
         runs_here = self._runtime.running and self._runtime.loop is asyncio.get_running_loop()
-        news = self._runtime.listen(execution_id) if runs_here else asyncio.Event()
+        news = self._runtime.audience.listen(execution_id) if runs_here else asyncio.Event()
         seq = checksum = 0
         try:
             while True:
@@ -377,7 +393,7 @@ class Processor:
                     return
                 await _news(news, None if runs_here else FOLLOW_S)
         finally:
-            self._runtime.unlisten(execution_id, news)
+            self._runtime.audience.unlisten(execution_id, news)
 
 
 async def _news(news: asyncio.Event, timeout_s: float | None) -> None:

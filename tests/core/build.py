@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, TypeVar
 
+import msgspec
+
 from syncara.core import events as e
 from syncara.core.board import Board
 from syncara.core.check import problems
@@ -52,7 +54,12 @@ class Run:
     """An execution under test. Each method is one fact, and returns the events that came of it."""
 
     def __init__(
-        self, *steps: Step, context: dict[str, Any] | None = None, start_at: float | None = None, **fields: Any
+        self,
+        *steps: Step,
+        context: dict[str, Any] | None = None,
+        start_at: float | None = None,
+        approve_by: float | None = None,
+        **fields: Any,
     ) -> None:
         definition = workflow(*steps, **fields)
         assert [] == problems(definition, HANDLERS)
@@ -62,7 +69,8 @@ class Run:
         self.last: list[e.AnyEvent] = []
         """What came of the last fact."""
         RUNS.append(self)
-        self.feed(e.Started(START, "ex", "wf", len(steps), context or {}, start_at=start_at, rules=RULES))
+        started = e.Started(START, "ex", "wf", len(steps), context or {}, start_at=start_at, rules=RULES)
+        self.feed(msgspec.structs.replace(started, approve_by=approve_by))
 
     # Facts. `after` is how many seconds after the latest event it happens.
 

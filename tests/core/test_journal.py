@@ -32,6 +32,7 @@ BY_TYPE: dict[str, st.SearchStrategy[Any]] = {
     "tuple[str, ...]": st.lists(TEXT, max_size=3).map(tuple),
     "str | None": st.none() | TEXT,
     "float | None": st.none() | TIME,
+    "Author": st.sampled_from(["developer", "ai"]),
 }
 
 

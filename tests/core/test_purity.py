@@ -16,7 +16,7 @@ import pytest
 
 from syncara.core import events as e
 from syncara.core import progress, views
-from tests.core.build import RUNS, Run, delay, group, state, step, task
+from tests.core.build import RUNS, START, Run, delay, group, state, step, task
 
 OUTSIDE = [
     (builtins, ("open", "input", "print")),
@@ -73,11 +73,13 @@ def rich_run() -> Run:
         step("Tidy", ["Fail"], run_when="any_failed"),
         context={"id": 7, "pause": 3},
         max_parallel_steps=3,
+        approve_by=START + 60,
     )
 
 
 def live_through(run: Run) -> None:
-    """Successes, errors, retries, a pause, a crash, an answer, a failure, recovery, and the clock."""
+    """An approval, successes, errors, retries, a pause, a crash, an answer, a failure, recovery, and the clock."""
+    run.feed(e.Approved(START + 1))
     run.succeed("Load", [{"id": 7}], changes={"seen": True})
     run.err("Each/one", retry_after=1.0)
     run.err("Each/two", code="unknown_handler")

@@ -125,10 +125,10 @@ def test_a_step_says_how_it_is() -> None:
     start, one, two = START, START + 1, START + 2
     assert [
         state("Done", "completed", 1, StepResult(True, 1), None, None, start, one, None),
-        state("Bad", "failed", 1, StepResult(False, error="boom"), "boom", None, start, two, None),
+        state("Bad", "failed", 1, StepResult(False, error="boom"), "boom", None, start, two, None, "error"),
         state("Wait", "delayed", 1, None, None, None, start, None, start + 60),
-        state("Skipped", "skipped", 0, None, None, "the condition is false: False", None, one, None),
-        state("Ask", "waiting", 1, None, None, asked, start, None, None),
+        state("Skipped", "skipped", 0, None, None, "the condition is false: False", None, one, None, "condition_false"),
+        state("Ask", "waiting", 1, None, None, asked, start, None, None, "on_crash"),
         state("Later", "pending", 0, None, None, None, None, None, None),
     ] == list(steps.values())
 

@@ -13,6 +13,7 @@ import pytest
 from syncara.core import events, graph, machine
 from syncara.core.board import Board
 from syncara.core.model import ExecutionStatus, StepStatus
+from syncara.core.reads import steps_view
 from syncara.runtimes import driver, local
 from syncara.testing import SimulationFailure, simulate
 
@@ -100,7 +101,7 @@ def render_params_again_on_retry(patch: pytest.MonkeyPatch) -> None:
         call = call_of(state, event)
         template = state.plan.templates[state.plan.index[event.step]]
         if template is not None:
-            call.step.params = template.render(state.context, state.steps_view(template.reads))
+            call.step.params = template.render(state.context, steps_view(state, template.reads))
         return call
 
     patch.setattr(driver, "call_of", fresh)

@@ -16,7 +16,7 @@ from typing import Any
 from syncara.core import events as e
 from syncara.core.graph import Plan
 from syncara.core.limits import ERRORS_KEPT_MAX
-from syncara.core.model import GROUP, ExecutionStatus, StepStatus
+from syncara.core.model import GROUP, Author, ExecutionStatus, StepStatus
 from syncara.core.node import (
     BLOCKED,
     CANCELLED,
@@ -43,7 +43,7 @@ class Board:
 
     # fmt: off
     __slots__ = (
-        "again", "cancelled", "chat_id", "code", "context", "created_at", "deadline", "delayed", "dirty", "due",
+        "again", "approve_by", "author", "cancelled", "chat_id", "code", "context", "created_at", "deadline", "delayed", "dirty", "due",
         "error", "error_tolerated", "errors_seen", "execution_id", "failing", "finished_at", "held_since", "joins",
         "latest", "leftover", "message_id", "nodes", "now", "open", "owed", "plan", "prompt", "ready",
         "recovery_deadline", "recovery_timed_out", "retrying", "running", "start_at", "started_at", "status",
@@ -66,6 +66,9 @@ class Board:
         self.message_id: Any = None
         self.created_at = 0.0
         self.start_at: float | None = None
+        self.author: Author = "developer"
+        self.approve_by: float | None = None
+        """Until when a person must approve; None once it is approved, or where nobody needs to."""
         self.started_at: float | None = None
         self.finished_at: float | None = None
         self.code = ""
@@ -130,25 +133,6 @@ class Board:
     def parked(self) -> bool:
         """Nothing is under way but timers, a start that lies ahead, or a pause without running attempts."""
         return not self.running and not self.waiting and self.status in _OPEN
-
-    def steps_view(self, reads: Iterable[tuple[str, str | None]]) -> dict[str, dict[str, Any]]:
-        """`{name: {"status", "data"}}` of the steps in `reads`; of all when one of them is computed."""
-        names: list[str] = []
-        for kind, name in reads:
-            if kind == "steps":
-                if name is None:
-                    names = [step.name for step, node in zip(self.plan.steps, self.nodes, strict=True) if node]
-                    break
-                names.append(name)
-        view = {}
-        for name in names:
-            i = self.plan.index.get(name)
-            node = self.nodes[i] if i is not None else None
-            if node is not None:
-                view[name] = {"status": str(node.status), "data": node.data}
-            elif i is not None:
-                view[name] = {"status": str(PENDING), "data": None}
-        return view
 
     def _find(self, name: str) -> tuple[int, Node]:
         i = self.plan.index[name]
@@ -274,9 +258,19 @@ class Board:
         self.context = event.context
         self.user_id, self.chat_id, self.message_id = event.user_id, event.chat_id, event.message_id
         self.created_at = event.at
-        self.start_at = event.start_at
-        if event.start_at is None or event.start_at <= event.at:
+        self.start_at, self.author, self.approve_by = event.start_at, event.author, event.approve_by
+        self._due(event)
+
+    def _due(self, event: e.Event) -> None:
+        """Begin, unless that lies ahead or must be approved; end when the approval has not come in time."""
+        if self.approve_by is not None and event.at >= self.approve_by:
+            self._cancel(NOT_APPROVED)
+        elif self.approve_by is not None:
+            self.status = ExecutionStatus.AWAITING_APPROVAL
+        elif self.start_at is None or self.start_at <= event.at:
             self._begin(event.at)
+        else:
+            self.status = ExecutionStatus.SCHEDULED
 
     def _succeeded(self, event: e.StepSucceeded) -> None:
         i = self.plan.index[event.step]
@@ -305,11 +299,20 @@ class Board:
         self.status = ExecutionStatus.PAUSED
 
     def _resumed(self, event: e.Resumed) -> None:
-        self.status = ExecutionStatus.RUNNING if self.started_at is not None else ExecutionStatus.SCHEDULED
-        self._ticked(event)
+        self.status = ExecutionStatus.RUNNING
+        if self.started_at is None:
+            self._due(event)
+
+    def _approved(self, event: e.Approved) -> None:
+        self.approve_by = None
+        if not self.paused:
+            self._due(event)
 
     def _cancelled(self, event: e.Cancelled) -> None:
-        self.cancelled = event.reason
+        self._cancel(event.reason)
+
+    def _cancel(self, reason: str) -> None:
+        self.cancelled = reason
         self.status = ExecutionStatus.RUNNING
         self.sweep = iter(self._unsettled())
 
@@ -331,9 +334,8 @@ class Board:
             self.owed[i] = LOST
 
     def _ticked(self, event: e.Event) -> None:
-        due = self.start_at is not None and self.start_at <= event.at
-        if self.status is ExecutionStatus.SCHEDULED and due:
-            self._begin(event.at)
+        if self.status in _AHEAD:
+            self._due(event)
 
     # Decisions.
 
@@ -392,7 +394,8 @@ class Board:
     def _waits(self, event: e.StepWaiting | e.StepBlocked) -> None:
         i, node = self._find(event.step)
         self._move(i, node, WAITING if isinstance(event, e.StepWaiting) else BLOCKED)
-        node.signal, node.reason = event.signal, event.reason
+        node.signal = node.code = event.signal
+        node.reason = event.reason
 
     def _retry_planned(self, event: e.RetryPlanned) -> None:
         i, node = self._find(event.step)
@@ -463,7 +466,9 @@ class Board:
         self.finished_at = event.at
 
 
-_OPEN = frozenset({ExecutionStatus.SCHEDULED, ExecutionStatus.RUNNING, ExecutionStatus.PAUSED})
+_AHEAD = frozenset({ExecutionStatus.SCHEDULED, ExecutionStatus.AWAITING_APPROVAL})
+_OPEN = _AHEAD | {ExecutionStatus.RUNNING, ExecutionStatus.PAUSED}
+NOT_APPROVED = "nobody approved it in time"
 
 
 _APPLY: dict[type[e.Event], Callable[[Board, Any], None]] = {
@@ -473,6 +478,7 @@ _APPLY: dict[type[e.Event], Callable[[Board, Any], None]] = {
     e.Paused: Board._paused,
     e.Resumed: Board._resumed,
     e.Cancelled: Board._cancelled,
+    e.Approved: Board._approved,
     e.Signalled: Board._signalled,
     e.RunnerLost: Board._runner_lost,
     e.Ticked: Board._ticked,

@@ -12,6 +12,7 @@ import msgspec
 
 from syncara.core.errors import InvalidStateError
 from syncara.core.limits import RULES
+from syncara.core.model import Author
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="event", tag=True, gc=False):
@@ -35,6 +36,10 @@ class Started(Event, frozen=True, omit_defaults=True, gc=False):
     start_at: float | None = None
     """Unix time of a start that lies ahead; until then the execution is `scheduled`."""
     rules: int = 1
+    author: Author = "developer"
+    """Who asked for it, or wrote its definition: what an assistant wrote is held to the policy at every call."""
+    approve_by: float | None = None
+    """Unix time until which a person must approve; until then it is `awaiting_approval`. None: nobody needs to."""
 
     def require_known_rules(self) -> None:
         """Raises InvalidStateError for an execution of a rule set that this version does not know."""
@@ -81,6 +86,12 @@ class Resumed(Event, frozen=True, omit_defaults=True, gc=False):
 
 class Cancelled(Event, frozen=True, omit_defaults=True, gc=False):
     reason: str = ""
+
+
+class Approved(Event, frozen=True, omit_defaults=True, gc=False):
+    """A person who may has approved the plan."""
+
+    user_id: Any = None
 
 
 class Signalled(Event, frozen=True, omit_defaults=True, gc=False):
@@ -210,7 +221,7 @@ SKIPPED_BY_CONDITION = frozenset({"condition_false", "condition_error", "never_t
 """Its own condition was false, not to be evaluated or never true; or run_when was not met, without any failure."""
 SKIPPED_BY_FAILURE = frozenset({"upstream_failed", "run_failed", "run_cancelled", "global_timeout", "recovery_timeout"})
 
-Fact = Started | StepSucceeded | StepErred | Paused | Resumed | Cancelled | Signalled | RunnerLost | Ticked
+Fact = Started | StepSucceeded | StepErred | Paused | Resumed | Cancelled | Approved | Signalled | RunnerLost | Ticked
 Decision = (
     StepScheduled
     | StepExpanded

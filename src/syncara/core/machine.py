@@ -22,7 +22,7 @@ from typing import Any, TypeGuard
 import msgspec
 
 from syncara.core import events as e
-from syncara.core.board import NEVER, NOTHING, Board
+from syncara.core.board import NEVER, NOT_APPROVED, NOTHING, Board
 from syncara.core.errors import InvalidStateError
 from syncara.core.expressions import ConditionFailed
 from syncara.core.limits import CRASHES_MAX, SECONDS_MAX
@@ -41,6 +41,7 @@ from syncara.core.node import (
     Node,
 )
 from syncara.core.placeholders import MissingPlaceholder, PlaceholderError
+from syncara.core.reads import steps_view
 
 FAILURES_SHOWN = 3
 JITTER_MAX = 0.1
@@ -77,6 +78,8 @@ def next_wake(board: Board) -> float | None:
     """When the next Ticked is due (Unix seconds), or None when only another fact can move the execution."""
     if board.status is ExecutionStatus.SCHEDULED:
         return board.start_at
+    if board.status is ExecutionStatus.AWAITING_APPROVAL:
+        return board.approve_by
     if board.status is not ExecutionStatus.RUNNING:
         return None
     if board.timers:
@@ -131,6 +134,8 @@ def _accepted(board: Board, fact: e.Fact) -> bool:
         return board.paused
     if isinstance(fact, e.RunnerLost):
         return bool(board.running)
+    if isinstance(fact, e.Approved):
+        return board.approve_by is not None and fact.at < board.approve_by
     return isinstance(fact, e.Cancelled) or not board.paused  # Paused, Ticked
 
 
@@ -389,7 +394,8 @@ def _finish(board: Board, at: float) -> e.Decision | None:
     if board.open:
         return None
     if board.cancelled is not None:
-        return e.Finished(at, ExecutionStatus.CANCELLED, "cancelled", board.cancelled or None)
+        code = "not_approved" if board.cancelled == NOT_APPROVED else "cancelled"
+        return e.Finished(at, ExecutionStatus.CANCELLED, code, board.cancelled or None)
     if board.failing:
         return e.Finished(at, ExecutionStatus.FAILED, board.code, board.error)
     if board.errors_seen:
@@ -406,7 +412,7 @@ def _judge(board: Board, i: int) -> tuple[bool | None, str]:
     if condition is None:
         return True, ""
     try:
-        met = condition(board.context, board.steps_view(condition.reads))
+        met = condition(board.context, steps_view(board, condition.reads))
     except ConditionFailed as error:
         return None, f"the condition could not be evaluated: {error}: {condition.text}"
     return met, "" if met else f"the condition is false: {condition.text}"
@@ -427,7 +433,7 @@ def _carry_out(board: Board, i: int, at: float) -> e.Decision:
         return e.StepExpanded(at, step.name)
     if template is not None:
         try:
-            params = template.render(board.context, board.steps_view(template.reads))
+            params = template.render(board.context, steps_view(board, template.reads))
         except (MissingPlaceholder, PlaceholderError) as error:
             return e.StepFailed(at, step.name, error.code, error.message)
     if step.handler != DELAY:

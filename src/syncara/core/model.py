@@ -10,6 +10,8 @@ import msgspec
 RunWhen = Literal["none_failed", "all_succeeded", "any_succeeded", "all_settled", "any_failed"]
 OnError = Literal["fail", "continue"]
 OnCrash = Literal["retry", "fail", "ask"]
+Author = Literal["developer", "ai"]
+"""Who wrote a definition: the developer is trusted, an assistant is not."""
 
 DELAY = "delay"
 GROUP = "parallel_group"
@@ -107,6 +109,9 @@ class Workflow(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Seconds for recovery steps once the run is failing."""
     created_at: float = 0.0
     """Unix time."""
+    chat_id: Any = None
+    """The chat that it belongs to; None: made by the program."""
+    author: Author = "developer"
     steps: tuple[Step, ...] = ()
 
 

@@ -30,6 +30,8 @@ class StepState(msgspec.Struct, frozen=True, gc=False):
     finished_at: float | None
     wake_at: float | None
     """When its delay or retry wait is over."""
+    code: str = ""
+    """Of a step that failed, did not run or waits: why, as a stable identifier such as `condition_false`."""
 
 
 class Steps(Mapping[str, StepState]):
@@ -73,7 +75,9 @@ class Execution(msgspec.Struct, frozen=True):
     started_at: float | None
     finished_at: float | None
     code: str = ""
-    """`global_timeout`, `cancelled`, or the code of the first failure."""
+    """`global_timeout`, `cancelled`, `not_approved`, or the code of the first failure."""
+    start_at: float | None = None
+    """When a start that lies ahead is due."""
 
 
 def copy_json(value: Any) -> Any:
@@ -104,6 +108,7 @@ def snapshot(board: Board) -> Execution:
         started_at=board.started_at,
         finished_at=board.finished_at,
         code=board.code,
+        start_at=board.start_at,
     )
 
 
@@ -128,6 +133,7 @@ def _state(board: Board, i: int) -> StepState:
         result=result,
         error=node.error,
         reason=node.reason,
+        code=node.code or "",
         started_at=node.started_at,
         finished_at=node.finished_at,
         wake_at=node.wake_at,

@@ -8,6 +8,7 @@ handler with the StepInput and ExecutionInput of a Call, and turns what came of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,7 +19,8 @@ from syncara.core.check import strict_json
 from syncara.core.errors import NonRetryableError, SyncaraError, ValidationError
 from syncara.core.limits import CONTEXT_BYTES_MAX, ERROR_CHARS_MAX, RESULT_BYTES_MAX, SECONDS_MAX
 from syncara.core.machine import advance, is_seconds
-from syncara.core.model import StepResult
+from syncara.core.model import Author, StepResult
+from syncara.core.reads import steps_view
 from syncara.core.views import copy_json
 
 StepsView = Callable[[Iterable[tuple[str, str | None]]], dict[str, dict[str, Any]]]
@@ -43,6 +45,7 @@ class ExecutionInput:
         "_context",
         "_original",
         "attempt",
+        "author",
         "chat_id",
         "id",
         "idempotency_key",
@@ -61,8 +64,10 @@ class ExecutionInput:
         idempotency_key: str,
         chat: tuple[Any, Any, Any],
         steps: StepsView,
+        author: Author = "developer",
     ) -> None:
         """`chat` is (user_id, chat_id, message_id); `context` is not changed."""
+        self.author = author
         self.id = id
         self.workflow_id = workflow_id
         self.attempt = attempt
@@ -172,7 +177,8 @@ def call_of(board: Board, event: e.StepScheduled) -> Call:
         event.attempt,
         f"{board.execution_id}:{step.id}",
         (board.user_id, board.chat_id, board.message_id),
-        board.steps_view,
+        partial(steps_view, board),
+        board.author,
     )
     inputs = StepInput(step.id, step.name, params), execution
     return Call(*inputs, step.name, event.attempt, step.handler, step.timeout, step.save_as)

@@ -13,6 +13,7 @@ import signal
 import threading
 import weakref
 from collections.abc import Callable
+from typing import Protocol
 
 from syncara.core.errors import InvalidStateError
 from syncara.runtimes.local import LocalRuntime
@@ -25,10 +26,21 @@ _started: weakref.WeakSet[Lifecycle] = weakref.WeakSet()
 """All of this process: the one that answers SIGTERM stops the others on its loop too."""
 
 
+class Companion(Protocol):
+    """What runs as long as the runtime does, on the same loop."""
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None: ...
+
+    def stop(self) -> None: ...
+
+
 class Lifecycle:
-    def __init__(self, runtime: LocalRuntime, clean_up: Callable[[], None] | None) -> None:
+    def __init__(
+        self, runtime: LocalRuntime, clean_up: Callable[[], None] | None, companion: Companion | None = None
+    ) -> None:
         """`clean_up` is called in a thread, at the start and once an hour from then on."""
         self._runtime = runtime
+        self._companion = companion
         self._clean_up = clean_up
         self._keeper: asyncio.Task[None] | None = None
 
@@ -43,6 +55,8 @@ class Lifecycle:
         elif owner is not None:
             raise _other_loop()
         self._runtime.start(loop, self._closing)
+        if self._companion is not None:
+            self._companion.start(loop)
         self._keeper = loop.create_task(self._keep(), name="syncara keeper")
         _started.add(self)
         self._trap_sigterm(loop)
@@ -54,7 +68,7 @@ class Lifecycle:
             raise _other_loop()
 
     async def stop(self) -> None:
-        await self._runtime.stop()
+        await self._end()
         keeper, self._keeper = self._keeper, None
         if keeper is not None and not keeper.done():
             keeper.cancel()
@@ -74,7 +88,12 @@ class Lifecycle:
                 await asyncio.sleep(CLEAN_UP_EVERY_S)
             await asyncio.get_running_loop().create_future()
         finally:
-            await self._runtime.stop()
+            await self._end()
+
+    async def _end(self) -> None:
+        if self._companion is not None:
+            self._companion.stop()
+        await self._runtime.stop()
 
     def _trap_sigterm(self, loop: asyncio.AbstractEventLoop) -> None:
         """Stop in good order on SIGTERM, where nobody else has a say in it; the process still ends by the signal."""

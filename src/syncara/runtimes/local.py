@@ -10,9 +10,10 @@ import asyncio
 import contextvars
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 
-from syncara.abc import Clock, Handler, RunnerInfo, Store, Summary
+from syncara.abc import Change, Clock, Handler, RunnerInfo, Store
 from syncara.core import events as e
 from syncara.core import journal
 from syncara.core.board import Board
@@ -20,11 +21,11 @@ from syncara.core.errors import DamagedError, InvalidStateError, NotFoundError, 
 from syncara.core.graph import Plan
 from syncara.core.machine import fold, next_wake
 from syncara.core.model import ExecutionStatus
-from syncara.core.progress import percent
+from syncara.runtimes.audience import Audience
 from syncara.runtimes.driver import Action, Block, Call, Stop, drive, unknown_handler
 from syncara.runtimes.hands import Hands, Outcome
 from syncara.runtimes.recovery import Recovery
-from syncara.runtimes.resident import Resident
+from syncara.runtimes.resident import Group, Resident
 from syncara.runtimes.timers import Timers
 
 logger = logging.getLogger("syncara")
@@ -37,6 +38,8 @@ STOP_GRACE_S = 5.0
 """How long `stop` waits for interrupted handlers to clean up."""
 
 Plans = Callable[[str, int], Plan]
+Boards = Mapping[str, Board]
+"""The boards of the executions that a transaction touches."""
 
 
 class LocalRuntime:
@@ -64,12 +67,13 @@ class LocalRuntime:
         self._unwritten: dict[int, Resident] = {}
         self._stalled: dict[int, Resident] = {}
         """Executions whose last commit failed; their facts wait until the disk takes writes again."""
+        self._groups: deque[Group] = deque()
+        """What is to be written in a transaction of its own, because it may be refused on its own."""
         self._retry_s = RETRY_FIRST_S
         self._writing = False
         self._flush_due = False
         self._stopping = self._ending = False
-        self._waiters: dict[str, list[asyncio.Future[Board | None]]] = {}
-        self._listeners: dict[str, set[asyncio.Event]] = {}
+        self.audience = Audience()
 
     # Life.
 
@@ -115,7 +119,7 @@ class LocalRuntime:
             tasks = self._hands.drop()
             if tasks:
                 await asyncio.wait(tasks, timeout=STOP_GRACE_S)
-            while self._writing or self._unwritten:
+            while self._writing or self._unwritten or self._groups:
                 await self._written()
         finally:  # also when whoever called it gives up, or is one of the handlers that it interrupts
             self._end(clean=True)
@@ -137,39 +141,78 @@ class LocalRuntime:
     def _tell_all(self) -> None:
         """Nothing more will be written or run: tell everyone who waits."""
         closed = self.loop is not None and self.loop.is_closed()
-        for waiter in [w for waiters in self._waiters.values() for w in waiters]:
-            if not closed and not waiter.done():
-                waiter.set_result(None)
         for resident in self._residents.values():
             if not closed:
                 resident.refuse(_stopped())
+        for group in self._groups:
+            if not closed:
+                group.tell(_stopped())
+        self._groups.clear()
         self._residents.clear()
         self._keys.clear()
         self._unwritten.clear()
         self._stalled.clear()
-        self._waiters.clear()
-        for listeners in self._listeners.values():
-            for listener in listeners:
-                listener.set()
+        self.audience.leave(closed=closed)
 
     async def _written(self) -> None:
         """Until the commit under way, or the next one, is over."""
-        done = asyncio.get_running_loop().create_future()
-        self._on_written = done
+        self._on_written = asyncio.get_running_loop().create_future()
         self._flush()
         if self._writing:
-            await done
+            await self._on_written
 
     # What callers ask for.
 
     async def begin(self, started: e.Started, plan: Plan, idempotency_key: str | None = None) -> None:
         """Start an execution; returns when it is durable."""
         self._require_running()
-        key = self._next_key
+        await self._ask(self._new(started, plan, idempotency_key), started)
+
+    def _new(self, started: e.Started, plan: Plan, idempotency_key: str | None) -> Resident:
+        resident = Resident(self._next_key, Board(plan), idempotency_key)
         self._next_key += 1
-        resident = Resident(key, Board(plan), idempotency_key)
         self._adopt(resident, started.execution_id)
-        await self._ask(resident, started)
+        return resident
+
+    async def together(
+        self,
+        starts: Sequence[tuple[e.Started, Plan]],
+        facts: Sequence[tuple[str, e.Fact]],
+        finish: Callable[[Boards, list[bool]], Sequence[Change]],
+    ) -> None:
+        """Start executions, feed facts and write changes in one transaction; returns when it is durable.
+
+        `finish` is called once all of it is on the boards, with them and with what each fact changed, and returns the
+        changes. When it, or a fact, raises, nothing of it happens.
+        """
+        self._require_running()
+        new = {started.execution_id for started, _ in starts}
+        for execution_id, _ in facts:
+            self._require_writable(None if execution_id in new else self._find(execution_id))
+        touched: dict[str, Resident] = {}
+        try:
+            for started, plan in starts:
+                resident = touched[started.execution_id] = self._new(started, plan, None)
+                self.feed(resident, started)
+            changed = [self._steer(touched, execution_id, fact) for execution_id, fact in facts]
+            changes = finish({execution_id: resident.board for execution_id, resident in touched.items()}, changed)
+        except BaseException as error:
+            self._commit_failed(list(touched.values()), error)
+            raise
+        group = Group(list(touched.values()), changes, asyncio.get_running_loop().create_future())
+        self._groups.append(group)
+        self._flush_soon()
+        await group.done
+
+    def _steer(self, touched: dict[str, Resident], execution_id: str, fact: e.Fact) -> bool:
+        resident = touched.get(execution_id) or self._find(execution_id)
+        if resident is None:
+            return False
+        touched[execution_id] = resident
+        changed = self.feed(resident, fact)
+        if not changed:
+            self.settle_down(resident)
+        return changed
 
     async def tell(self, execution_id: str, fact: e.Fact) -> bool:
         """Feed a fact from a caller; True when it changed something, once that is durable. Raises NotFoundError."""
@@ -183,30 +226,7 @@ class LocalRuntime:
 
     async def wait(self, execution_id: str) -> Board | None:
         """The board of an execution that has ended meanwhile; None when the runtime stops before."""
-        if not self.running:
-            return None
-        waiter: asyncio.Future[Board | None] = asyncio.get_running_loop().create_future()
-        self._waiters.setdefault(execution_id, []).append(waiter)
-        try:
-            return await waiter
-        finally:
-            waiters = self._waiters.get(execution_id, [])
-            if waiter in waiters:
-                waiters.remove(waiter)
-                if not waiters:
-                    del self._waiters[execution_id]
-
-    def listen(self, execution_id: str) -> asyncio.Event:
-        """An event that is set at each commit of an execution."""
-        listener = asyncio.Event()
-        self._listeners.setdefault(execution_id, set()).add(listener)
-        return listener
-
-    def unlisten(self, execution_id: str, listener: asyncio.Event) -> None:
-        listeners = self._listeners.get(execution_id, set())
-        listeners.discard(listener)
-        if not listeners:
-            self._listeners.pop(execution_id, None)
+        return await self.audience.wait(execution_id) if self.running else None
 
     def knows(self, handler: str) -> bool:
         return self._handler(handler) is not None
@@ -216,13 +236,7 @@ class LocalRuntime:
         self._recovery.handler_registered(name)
 
     async def _ask(self, resident: Resident, fact: e.Fact) -> bool:
-        if resident.key in self._stalled:
-            raise StorageError(
-                "storage_stalled",
-                "the database does not take writes now; this execution goes on when it does",
-                where=resident.board.execution_id,
-                fix="free disk space, then ask again",
-            )
+        self._require_writable(resident)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         changed = self.feed(resident, fact, asked=done)
         if changed or resident.follow(done):
@@ -230,6 +244,16 @@ class LocalRuntime:
         else:
             self.settle_down(resident)
         return changed
+
+    def _require_writable(self, resident: Resident | None) -> None:
+        """Raises StorageError for an execution whose last commit failed."""
+        if resident is not None and resident.key in self._stalled:
+            raise StorageError(
+                "storage_stalled",
+                "the database does not take writes now; this execution goes on when it does",
+                where=resident.board.execution_id,
+                fix="free disk space, then ask again",
+            )
 
     def _require_running(self) -> None:
         """Raises InvalidStateError for a call that comes when the engine is stopping, or has stopped."""
@@ -306,9 +330,7 @@ class LocalRuntime:
             return False
         resident.take(fact, events, actions, asked)
         self._unwritten[resident.key] = resident
-        if not self._flush_due and not self._writing and self.loop is not None:
-            self._flush_due = True
-            self.loop.call_soon(self._flush, context=self._context)
+        self._flush_soon()
         return True
 
     def post(self, key: int, fact: e.Fact) -> bool:
@@ -342,65 +364,47 @@ class LocalRuntime:
 
     # The journal.
 
+    def _flush_soon(self) -> None:
+        if not self._flush_due and not self._writing and self.loop is not None:
+            self._flush_due = True
+            self.loop.call_soon(self._flush, context=self._context)
+
     def _flush(self) -> None:
         self._flush_due = False
-        if self._writing or not self._unwritten or self.loop is None:
+        if self._writing or not (self._unwritten or self._groups) or self.loop is None:
             return
-        batch = list(self._unwritten.values())
-        self._unwritten.clear()
+        group = self._groups.popleft() if self._groups else None
+        batch = list(self._unwritten.values()) if group is None else group.residents
+        batch = [resident for resident in batch if self._unwritten.pop(resident.key, None)]
         self._writing = True
         entries = []
         for resident in list(batch):
             try:
-                entries.append(resident.entry(self._summary(resident)))
+                entries.append(resident.entry())
             except Exception as error:  # a fault of the checks before: this execution is set aside, the others go on
                 logger.exception("execution number %d cannot be written and is set aside", resident.key)
                 batch.remove(resident)
                 resident.refuse(error)
                 self._forget(resident)
-        alone = len(batch) == 1 and self._hands.busy == 0
-        self.store.append(entries, lambda error: self._done(batch, error), inline=alone)
+        alone = len(batch) <= 1 and self._hands.busy == 0
+        changes = () if group is None else group.changes
+        self.store.append(entries, lambda error: self._done(batch, group, error), inline=alone, changes=changes)
 
-    def _summary(self, resident: Resident) -> Summary | None:
-        """The execution's row, when it has changed since it was last written."""
-        board = resident.board
-        parked = board.parked
-        wake = next_wake(board) if parked else None
-        state = (board.status, parked, wake)
-        if state == resident.listed:
-            return None
-        resident.listed = state
-        return Summary(
-            key=resident.key,
-            id=board.execution_id,
-            workflow_id=board.plan.workflow.id,
-            workflow_name=board.plan.workflow.name,
-            status=str(board.status),
-            user_id=board.user_id,
-            chat_id=board.chat_id,
-            message_id=board.message_id,
-            idempotency_key=resident.idempotency_key,
-            created_at=board.created_at,
-            finished_at=board.finished_at,
-            wake_at=wake,
-            parked=parked,
-            progress=percent(board),
-            error=board.error,
-        )
-
-    def _done(self, batch: list[Resident], error: BaseException | None) -> None:
+    def _done(self, batch: list[Resident], group: Group | None, error: BaseException | None) -> None:
         if threading.get_ident() == self._thread:
-            self._committed(batch, error)
+            self._committed(batch, group, error)
             return
         loop = self.loop
         if loop is not None:
             try:
-                loop.call_soon_threadsafe(self._committed, batch, error)
+                loop.call_soon_threadsafe(self._committed, batch, group, error)
             except RuntimeError:
                 return  # the loop is closed; the next start finds what was written
 
-    def _committed(self, batch: list[Resident], error: BaseException | None) -> None:
+    def _committed(self, batch: list[Resident], group: Group | None, error: BaseException | None) -> None:
         self._writing = False
+        if group is not None:
+            group.tell(error)
         if error is not None:
             self._commit_failed(batch, error)
         else:
@@ -411,7 +415,7 @@ class LocalRuntime:
                 self._acknowledge(resident)
         if self._on_written is not None and not self._on_written.done():
             self._on_written.set_result(None)
-        if self._unwritten and not self._flush_due and self.loop is not None:
+        if (self._unwritten or self._groups) and not self._flush_due and self.loop is not None:
             self._flush()
 
     _on_written: asyncio.Future[None] | None = None
@@ -421,10 +425,7 @@ class LocalRuntime:
         if not self._stopping:
             for action in actions:
                 self._act(resident, action)
-        listeners = self._listeners.get(resident.board.execution_id)
-        if listeners:
-            for listener in listeners:
-                listener.set()
+        self.audience.committed(resident.board)
         if resident.key in self._unwritten:
             return
         final = resident.board.status.final
@@ -432,9 +433,7 @@ class LocalRuntime:
         if final:
             self._wakes.discard(resident.key)
             self._forget(resident)
-            for waiter in self._waiters.pop(resident.board.execution_id, ()):
-                if not waiter.done():
-                    waiter.set_result(resident.board)
+            self.audience.ended(resident.board)
         else:
             self.settle_down(resident)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import cast
+from collections.abc import Sequence
+from typing import NamedTuple, cast
 
-from syncara.abc import Entry, Summary
+from syncara.abc import Change, Entry, Summary
 from syncara.core import events as e
 from syncara.core import journal
 from syncara.core.board import Board
+from syncara.core.machine import next_wake
 from syncara.core.model import ExecutionStatus
+from syncara.core.progress import percent
 from syncara.runtimes.driver import Action
 
 _CALLERS = (e.Started, e.Paused, e.Resumed, e.Cancelled)
@@ -72,13 +75,40 @@ class Resident:
         batch.asked.append(asked)
         return True
 
-    def entry(self, summary: Summary | None) -> Entry:
+    def entry(self) -> Entry:
         """What has gathered, for one transaction; it counts as being written from here on."""
         batch = self._writing = self._gathering or _Batch()
         self._gathering = None
         body = journal.encode(batch.events)
         self.checksum = journal.chain(body, self.checksum)
-        return Entry(self.key, self.seq, len(batch.events), body, self.checksum, summary)
+        return Entry(self.key, self.seq, len(batch.events), body, self.checksum, self._summary())
+
+    def _summary(self) -> Summary | None:
+        """The execution's row, when it has changed since it was last written."""
+        board = self.board
+        parked = board.parked
+        wake = next_wake(board) if parked else None
+        state = (board.status, parked, wake)
+        if state == self.listed:
+            return None
+        self.listed = state
+        return Summary(
+            key=self.key,
+            id=board.execution_id,
+            workflow_id=board.plan.workflow.id,
+            workflow_name=board.plan.workflow.name,
+            status=str(board.status),
+            user_id=board.user_id,
+            chat_id=board.chat_id,
+            message_id=board.message_id,
+            idempotency_key=self.idempotency_key,
+            created_at=board.created_at,
+            finished_at=board.finished_at,
+            wake_at=wake,
+            parked=parked,
+            progress=percent(board),
+            error=board.error,
+        )
 
     def written(self) -> list[Action]:
         """The entry is on disk: tell who asked, and hand out what is to be done."""
@@ -98,6 +128,22 @@ class Resident:
             for future in batch.asked:
                 if not future.done():
                     future.set_exception(error)
+
+
+class Group(NamedTuple):
+    """Executions and changes that a caller wants in one transaction, and the future of whoever waits for it."""
+
+    residents: list[Resident]
+    changes: Sequence[Change]
+    done: asyncio.Future[None]
+
+    def tell(self, error: BaseException | None) -> None:
+        if self.done.done():
+            return
+        if error is None:
+            self.done.set_result(None)
+        else:
+            self.done.set_exception(error)
 
 
 def _from_caller(fact: e.Fact) -> bool:
