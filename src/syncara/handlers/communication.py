@@ -48,6 +48,27 @@ def needs_chat(messenger: Messenger) -> bool:
     return bool(getattr(messenger, "needs_chat", True))
 
 
+PIN_MESSAGE = "GROUP:PIN_MESSAGE"
+OWN_MESSAGE = ("", "message_id", "current_message_id")
+"""What stands for the message that the execution was started from."""
+
+
+def shortcodes(messenger: Messenger) -> dict[str, ShortcodeFunction]:
+    """The shortcodes that ship."""
+
+    async def pin_message(params: str, execution: ExecutionInput) -> dict[str, Any]:
+        """Returns `{"chat_id", "message_id"}`."""
+        message_id = execution.message_id if params.strip() in OWN_MESSAGE else params.strip()
+        if execution.chat_id is None or message_id is None:
+            raise NonRetryableError("there is no message to pin: start the run with chat_id and message_id")
+        if isinstance(message_id, str) and message_id.lstrip("-").isdecimal():
+            message_id = int(message_id)
+        await messenger.pin(execution.chat_id, message_id, idempotency_key=execution.idempotency_key)
+        return {"chat_id": execution.chat_id, "message_id": message_id}
+
+    return {PIN_MESSAGE: pin_message}
+
+
 def handlers(messenger: Messenger, shortcodes: Mapping[str, ShortcodeFunction]) -> list[Handler]:
     async def send_message(step: StepInput, execution: ExecutionInput) -> dict[str, Any]:
         """Returns `{"chat_id", "message_ids"}`. Long text goes out in parts, each with a key of its own."""

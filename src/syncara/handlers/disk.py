@@ -15,41 +15,88 @@ import msgspec
 
 from syncara.handlers.failures import FinalError
 
+OWN = ".syncara-"
+"""How the names of the files begin that lie here beside the user's."""
 APPENDS_KEPT = 256
 """Finished appends that a file's record remembers: far more than can be waiting for their commit at any one time."""
 
 
-def replace(path: Path, content: bytes, token: str, mode: int | None = None) -> None:
+_KINDS = {
+    stat.S_IFREG: "a file",
+    stat.S_IFDIR: "a folder",
+    stat.S_IFLNK: "a link",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def kind(status: os.stat_result) -> str:
+    return _KINDS[stat.S_IFMT(status.st_mode)]
+
+
+class Access:
+    """How files are reached: by their paths, links followed. `rooted.InFolder` is the way that leads nowhere else."""
+
+    def open(self, path: Path, flags: int) -> int:
+        return os.open(path, flags, 0o666)
+
+    def stat(self, path: Path) -> os.stat_result:
+        return path.stat()
+
+    def lstat(self, path: Path) -> os.stat_result:
+        return path.lstat()
+
+    def is_writable(self, path: Path) -> bool:
+        return os.access(path, os.W_OK, effective_ids=True)
+
+    def rename(self, path: Path, target: Path) -> None:
+        path.rename(target)
+
+    def unlink(self, path: Path) -> None:
+        path.unlink()
+
+    def sync_folder(self, path: Path) -> None:
+        """Make the names in the file's folder durable."""
+        _sync_names(path.parent)
+
+
+BY_PATH = Access()
+
+
+def replace(path: Path, content: bytes, token: str, mode: int | None = None, access: Access = BY_PATH) -> None:
     """Make `content` the whole of the file `path`. Whoever reads it finds the old content or the new, never a mix.
 
     token: names the temporary file in the same folder; a repeat of the token takes over one that a crash left there.
     mode: the permissions; by default those of the file that is replaced, or what the process gives to new files.
     """
-    temporary = path.with_name(f".syncara-{_digest(token)}.tmp")
-    temporary.unlink(missing_ok=True)
+    temporary = path.with_name(f"{OWN}{_digest(token)}.tmp")
+    with contextlib.suppress(FileNotFoundError):
+        access.unlink(temporary)
     try:
-        _write_new(temporary, content, _mode_of(path) if mode is None else mode)
-        temporary.rename(path)
+        _write_new(temporary, content, _mode_of(path, access) if mode is None else mode, access)
+        access.rename(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
-            temporary.unlink()
+            access.unlink(temporary)
         raise
-    sync_folder(path.parent)
+    access.sync_folder(path)
 
 
-def _mode_of(path: Path) -> int | None:
+def _mode_of(path: Path, access: Access) -> int | None:
     """The permissions of the file; None when there is no file."""
     try:
-        mode = stat.S_IMODE(path.stat().st_mode)
+        mode = stat.S_IMODE(access.stat(path).st_mode)
     except FileNotFoundError:
         return None
-    if not os.access(path, os.W_OK, effective_ids=True):  # a rename would not ask
+    if not access.is_writable(path):  # a rename would not ask
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     return mode
 
 
-def _write_new(path: Path, content: bytes, mode: int | None) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+def _write_new(path: Path, content: bytes, mode: int | None, access: Access) -> None:
+    descriptor = access.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
         if mode is not None:
             os.fchmod(descriptor, mode)
@@ -65,16 +112,21 @@ def _write_all(descriptor: int, content: bytes) -> None:
         left = left[os.write(descriptor, left) :]
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
+def _sync_names(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(descriptor)
+        sync_names(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_names(folder: int) -> None:
+    """Make the names in an open folder durable."""
+    try:
+        os.fsync(folder)
     except OSError as error:
         if error.errno != errno.EINVAL:  # some network file systems have nothing to sync here
             raise
-    finally:
-        os.close(descriptor)
 
 
 def make_folder(folder: Path) -> None:
@@ -84,14 +136,15 @@ def make_folder(folder: Path) -> None:
     make_folder(folder.parent)
     with contextlib.suppress(FileExistsError):  # somebody else was faster, or a file is there, which shows later
         folder.mkdir()
-    sync_folder(folder.parent)
+    _sync_names(folder.parent)
 
 
-def remove(path: Path) -> None:
+def remove(path: Path, access: Access = BY_PATH) -> None:
     """Delete a file, with the record of its appends. Raises FileNotFoundError."""
-    path.unlink()
-    _record_of(path).unlink(missing_ok=True)
-    sync_folder(path.parent)
+    access.unlink(path)
+    with contextlib.suppress(FileNotFoundError):
+        access.unlink(_record_of(path))
+    access.sync_folder(path)
 
 
 # Appending once. Beside the file lies a record: the append begun last, with its place and its content, and the keys of
@@ -115,11 +168,11 @@ class _Record(msgspec.Struct):
     last: _Append | None = None
 
 
-def append_once(path: Path, key: str, content: Callable[[int], bytes]) -> int:
+def append_once(path: Path, key: str, content: Callable[[int], bytes], access: Access = BY_PATH) -> int:
     """Append `content(length of the file)` and return its size; nothing is appended for a key that was before."""
     digest = _digest(key)
-    with _locked(path) as descriptor:
-        record = _load(path)
+    with _locked(path, access) as descriptor:
+        record = _load(path, access)
         _settle(record, descriptor)
         now = os.fstat(descriptor)
         new = content(now.st_size)
@@ -127,7 +180,7 @@ def append_once(path: Path, key: str, content: Callable[[int], bytes]) -> int:
             return len(new)
         record.last = _Append(digest, now.st_ino, now.st_size, new)
         # This makes the file's own name durable too, where it is new.
-        replace(_record_of(path), msgspec.json.encode(record), path.name, stat.S_IMODE(now.st_mode))
+        replace(_record_of(path), msgspec.json.encode(record), path.name, stat.S_IMODE(now.st_mode), access)
         try:
             _write_all(descriptor, new)
             os.fsync(descriptor)
@@ -138,23 +191,23 @@ def append_once(path: Path, key: str, content: Callable[[int], bytes]) -> int:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[int]:
+def _locked(path: Path, access: Access) -> Iterator[int]:
     """The file, opened for this append alone: attempts in other threads and processes wait."""
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o666)
+        descriptor = access.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if _is_at(descriptor, path):
+            if _is_at(descriptor, path, access):
                 yield descriptor
                 return
         finally:
             os.close(descriptor)
 
 
-def _is_at(descriptor: int, path: Path) -> bool:
+def _is_at(descriptor: int, path: Path, access: Access) -> bool:
     """Whether the open file still has that name; it may have been replaced or deleted before the lock was got."""
     try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
+        return os.path.samestat(os.fstat(descriptor), access.stat(path))
     except FileNotFoundError:
         return False
 
@@ -185,13 +238,14 @@ def _cut(append: _Append, descriptor: int) -> None:
 
 
 def _record_of(path: Path) -> Path:
-    return path.with_name(f".syncara-{_digest(path.name)}.appends")
+    return path.with_name(f"{OWN}{_digest(path.name)}.appends")
 
 
-def _load(path: Path) -> _Record:
+def _load(path: Path, access: Access = BY_PATH) -> _Record:
     record = _record_of(path)
     try:
-        return msgspec.json.decode(record.read_bytes(), type=_Record)
+        with os.fdopen(access.open(record, os.O_RDONLY), "rb") as file:
+            return msgspec.json.decode(file.read(), type=_Record)
     except FileNotFoundError:
         return _Record()
     except msgspec.DecodeError as error:

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +19,7 @@ import msgspec
 from syncara.abc import ExecutionInput, Handler, StepInput
 from syncara.core.errors import Problem, SyncaraError, nearest
 from syncara.core.limits import RESULT_BYTES_MAX
-from syncara.handlers import disk
+from syncara.handlers import disk, rooted
 from syncara.handlers.failures import FinalError, literal_problems
 from syncara.handlers.registry import struct_check
 from syncara.handlers.text import to_text
@@ -57,18 +58,20 @@ def handlers(workspace: Path | None = None) -> list[Handler]:
         """read: the content. write, append: `{path, bytes}`. delete: `{path, deleted}`, and `reason` if it did not."""
         p: FileParams = step.params
         _require_encoding(p.encoding)
-        path = _located(root, p)
+        making = p.operation in ("write", "append")
+        if getattr(execution, "author", "developer") == "developer":
+            path = _located(root, p)
+            opened = _by_path(root, path, p, making=making)
+        else:
+            path = Path(*rooted.names(p.file_path))
+            folders = making and p.create_folders
+            opened = rooted.opened(root, execution.chat_id, path.parent, make_root=making, make_folders=folders)
         try:
-            if p.operation == "read":
-                return _read(path, p.encoding)
-            if p.operation == "delete":
-                return _delete(path)
-            if p.create_folders:
-                disk.make_folder(path.parent)
-            elif not Path(p.file_path).is_absolute():
-                disk.make_folder(root)
-            return _put(path, p, execution)
+            with opened as access:
+                return _done(path, p, execution, access)
         except OSError as error:
+            if p.operation == "delete" and error.errno == errno.ENOENT:
+                return {"path": str(path), "deleted": False, "reason": "there is no such file"}
             raise _explained(error, path, p.operation) from error
 
     return [Handler("file_operation", file_operation, "thread", FileParams, False, _check)]
@@ -119,24 +122,25 @@ def _located(root: Path, p: FileParams) -> Path:
     return path
 
 
+@contextlib.contextmanager
+def _by_path(root: Path, path: Path, p: FileParams, *, making: bool) -> Iterator[disk.Access]:
+    """A developer's way to the file, the counterpart of `rooted.opened`."""
+    if making and p.create_folders:
+        disk.make_folder(path.parent)
+    elif making and not Path(p.file_path).is_absolute():
+        disk.make_folder(root)
+    yield disk.BY_PATH
+
+
 def _resolved(path: Path) -> Path:
     return Path(os.path.realpath(path))  # Path.resolve gives up on links in a circle, each version in its own way
 
 
-_KINDS = {
-    stat.S_IFDIR: "a folder",
-    stat.S_IFIFO: "a named pipe",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
-
-
-def _require_file(path: Path) -> None:
+def _require_file(path: Path, access: disk.Access) -> None:
     """Refuse what is there and not an ordinary file: opening a pipe or a device can wait for ever, or do something."""
-    kind = stat.S_IFMT(path.stat().st_mode)
-    if kind != stat.S_IFREG:
-        raise FinalError("not_a_file", f"it is {_KINDS[kind]}", str(path), "name an ordinary file")
+    status = access.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise FinalError("not_a_file", f"it is {disk.kind(status)}", str(path), "name an ordinary file")
 
 
 # What.
@@ -175,11 +179,19 @@ def _to_bytes(p: FileParams, length: int) -> bytes:
         raise FinalError("cannot_encode", f"'content' cannot be written: {error}", fix=fix) from None
 
 
-def _read(path: Path, encoding: str) -> str:
+def _done(path: Path, p: FileParams, execution: ExecutionInput, access: disk.Access) -> Any:
+    if p.operation == "read":
+        return _read(path, p.encoding, access)
+    if p.operation == "delete":
+        return _delete(path, access)
+    return _put(path, p, execution, access)
+
+
+def _read(path: Path, encoding: str, access: disk.Access) -> str:
     # A step's result is JSON, so base64 has room for fewer bytes.
     most = (RESULT_BYTES_MAX - 2) // 4 * 3 if encoding == BASE64 else RESULT_BYTES_MAX
-    _require_file(path)
-    with path.open("rb") as file:
+    _require_file(path, access)
+    with os.fdopen(access.open(path, os.O_RDONLY), "rb") as file:
         content = file.read(most + 1)
     if len(content) > most:
         fix = "split the file, or hand on its path instead of its content"
@@ -193,25 +205,22 @@ def _read(path: Path, encoding: str) -> str:
         raise FinalError("cannot_decode", f"the file is not {encoding} text: {error}", str(path), fix) from None
 
 
-def _put(path: Path, p: FileParams, execution: ExecutionInput) -> dict[str, Any]:
+def _put(path: Path, p: FileParams, execution: ExecutionInput, access: disk.Access) -> dict[str, Any]:
     with contextlib.suppress(FileNotFoundError):
-        _require_file(path)
+        _require_file(path, access)
     content = _to_bytes(p, 0)  # refused before anything is touched
     if p.operation == "append":
-        written = disk.append_once(path, execution.idempotency_key, partial(_to_bytes, p))
+        written = disk.append_once(path, execution.idempotency_key, partial(_to_bytes, p), access)
         return {"path": str(path), "bytes": written}
     # An attempt that ran out of time may still be writing in its thread, so each has a temporary file of its own.
-    disk.replace(path, content, f"{execution.idempotency_key}:{execution.attempt}")
+    disk.replace(path, content, f"{execution.idempotency_key}:{execution.attempt}", access=access)
     return {"path": str(path), "bytes": len(content)}
 
 
-def _delete(path: Path) -> dict[str, Any]:
-    try:
-        if stat.S_ISDIR(path.lstat().st_mode):
-            raise FinalError("not_a_file", "it is a folder", str(path), "name a file; folders are not deleted")
-        disk.remove(path)
-    except FileNotFoundError:
-        return {"path": str(path), "deleted": False, "reason": "there is no such file"}
+def _delete(path: Path, access: disk.Access) -> dict[str, Any]:
+    if stat.S_ISDIR(access.lstat(path).st_mode):
+        raise FinalError("not_a_file", "it is a folder", str(path), "name a file; folders are not deleted")
+    disk.remove(path, access)
     return {"path": str(path), "deleted": True}
 
 
@@ -241,7 +250,7 @@ def _explained(error: OSError, path: Path, operation: str) -> SyncaraError:
         message = f"there is no folder '{path.parent}'"
         return FinalError("no_folder", message, where, "make it, or set 'create_folders'")
     if error.errno == errno.ENOENT:
-        fix = "check 'file_path'; a relative path starts in the workspace folder"
+        fix = "check 'file_path'; a relative path starts in the workspace folder, an assistant's in its chat's folder"
         return FinalError("not_found", "there is no such file", where, fix)
     if error.errno in _FINAL:
         code, message, fix = _FINAL[error.errno]

@@ -11,10 +11,11 @@ import base64
 import contextlib
 import functools
 import http.client
+import socket
 import ssl
 import time
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -23,10 +24,10 @@ from importlib.metadata import version
 import httpcore2
 import httpx2
 
-from syncara.core.errors import SyncaraError
+from syncara.core.errors import Problem, SyncaraError
 from syncara.core.limits import MIB, SECONDS_MAX
 from syncara.handlers.failures import FinalError
-from syncara.handlers.web import Connect, Reply, Request
+from syncara.handlers.web import Connect, Guard, Reply, Request
 
 BODY_BYTES_MAX = 10 * MIB
 """Of a response's body, as it is sent and as it is unpacked."""
@@ -67,13 +68,18 @@ async def anywhere(host: str, port: int) -> str:
     return host
 
 
-async def send(request: Request, connect: Connect) -> Reply:
-    """Send a request. Raises FinalError when no attempt can help, and another SyncaraError when one may."""
+async def send(request: Request, connect: Connect, guard: Guard | None = None) -> Reply:
+    """Send a request. Raises FinalError when no attempt can help, and another SyncaraError when one may.
+
+    With a guard, it goes only where the guard lets it, and `connect` is not asked.
+    """
     url = _parsed(request.url)
     place = f"{request.method} {_site(url)}"
+    if guard is not None:
+        _refuse(guard.url(request.url))
     try:
         async with asyncio.timeout(request.timeout_s):
-            return await _follow(request, url, connect)
+            return await _follow(request, url, _Network(connect) if guard is None else _GuardedNetwork(guard))
     except TimeoutError:
         message = f"there was no complete answer within {request.timeout_s:g} s"
         raise SyncaraError("timeout", message, place, "raise 'timeout_s' if the server needs longer") from None
@@ -99,13 +105,14 @@ def _unreachable(error: Exception, place: str) -> SyncaraError:
 # The request, and those that redirects make of it.
 
 
-async def _follow(request: Request, url: httpx2.URL, connect: Connect) -> Reply:
+async def _follow(request: Request, url: httpx2.URL, network: _Network) -> Reply:
     method, body = request.method, request.body
     headers = httpx2.Headers([(name.encode(), value.encode()) for name, value in request.headers])
     for name, value in _defaults(url).items():
         headers.setdefault(name, value)
     for redirects in range(REDIRECTS_MAX + 1):
-        async with _exchange(method, url, headers, body, connect) as response:
+        network.judge(url)
+        async with _exchange(method, url, headers, body, network) as response:
             answered = httpx2.Headers(response.headers)
             if response.status not in _REDIRECTS or "location" not in answered:
                 return await _reply(f"{method} {_site(url)}", response, answered, redirects)
@@ -160,14 +167,14 @@ def _defaults(url: httpx2.URL) -> dict[str, str]:
 
 @asynccontextmanager
 async def _exchange(
-    method: str, url: httpx2.URL, headers: httpx2.Headers, body: bytes | None, connect: Connect
+    method: str, url: httpx2.URL, headers: httpx2.Headers, body: bytes | None, network: _Network
 ) -> AsyncIterator[httpcore2.Response]:
     if body is None and method in ("POST", "PUT", "PATCH"):
         body = b""  # so that the length is sent, which servers may insist on
     target = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
     tls = _tls() if url.scheme == "https" else None
     async with (
-        httpcore2.AsyncConnectionPool(ssl_context=tls, network_backend=_JudgedNetwork(connect)) as pool,
+        httpcore2.AsyncConnectionPool(ssl_context=tls, network_backend=network) as pool,
         pool.stream(
             method,
             target,
@@ -185,12 +192,19 @@ def _tls() -> ssl.SSLContext:
     return httpcore2.default_ssl_context()
 
 
-class _JudgedNetwork(httpcore2.AsyncNetworkBackend):
+class _Network(httpcore2.AsyncNetworkBackend):
     """Connects to the address that `connect` returns, so that there is no second look-up to come out otherwise."""
 
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
         self._network = httpcore2.AnyIOBackend()
+
+    def judge(self, url: httpx2.URL) -> None:
+        """Raises FinalError when nothing may go there, whatever the address."""
+
+    async def addresses(self, host: str, port: int) -> Sequence[str]:
+        """Those to try, one after the other."""
+        return [await self._connect(host, port)]
 
     async def connect_tcp(
         self,
@@ -201,10 +215,62 @@ class _JudgedNetwork(httpcore2.AsyncNetworkBackend):
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
         try:
-            address = await self._connect(host, port)
+            *others, last = await self.addresses(host, port)
         except OSError as error:
             raise httpcore2.ConnectError(str(error)) from error
-        return await self._network.connect_tcp(address, port, timeout, local_address, socket_options)
+        for address in others:
+            with contextlib.suppress(httpcore2.ConnectError, httpcore2.ConnectTimeout):
+                return await self._network.connect_tcp(address, port, timeout, local_address, socket_options)
+        return await self._network.connect_tcp(last, port, timeout, local_address, socket_options)
+
+
+# Where the calls of an assistant may go.
+
+
+class _GuardedNetwork(_Network):
+    """Looks a name up once, and connects to nothing but what the guard has judged."""
+
+    def __init__(self, guard: Guard) -> None:
+        super().__init__(anywhere)
+        self._guard = guard
+
+    def judge(self, url: httpx2.URL) -> None:
+        port = url.port or (http.client.HTTPS_PORT if url.scheme == "https" else http.client.HTTP_PORT)
+        _refuse(self._guard.site(url.raw_host.decode(), port, url.scheme))
+
+    async def addresses(self, host: str, port: int) -> Sequence[str]:
+        """The first of each family, in the order in which the look-up prefers them."""
+        try:
+            async with asyncio.timeout(CONNECT_S_MAX):
+                found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except TimeoutError:
+            raise httpcore2.ConnectTimeout from None
+        addresses = [str(info[4][0]) for info in found]
+        _refuse(self._guard.addresses(host, addresses))
+        firsts: dict[bool, str] = {}
+        for address in addresses:
+            if _stays_here(address):
+                message = f"'{host}' is at {address}, which is this machine itself"
+                raise FinalError("address_refused", message, fix="name another host")
+            firsts.setdefault(":" in address, address)
+        return list(firsts.values())
+
+
+def _refuse(problem: Problem | None) -> None:
+    if problem is not None:
+        raise FinalError(problem.code, problem.message, problem.where, problem.fix, problem.example)
+
+
+def _stays_here(address: str) -> bool:
+    """Whether the address is one of this machine's own: firewalls do not see what is sent there, public or not."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((address, 80))  # sends nothing; it only chooses the way, and with it the sender's address
+            sender: str = probe.getsockname()[0]
+    except OSError:  # there is no way there at all
+        return False
+    return sender == address
 
 
 # The answer.

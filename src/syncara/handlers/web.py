@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Annotated, Any, NamedTuple
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Annotated, Any, NamedTuple, Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
@@ -19,6 +19,21 @@ from syncara.handlers.registry import struct_check
 Connect = Callable[[str, int], Awaitable[str]]
 """Called with host and port before each connection, those of redirects too. It returns the IP address to connect to,
 so that what it judged is what is used, or raises what forbids it: NonRetryableError or an error derived from it."""
+
+
+class Guard(Protocol):
+    """Judges where a call goes that an assistant wrote. Each method returns what forbids it, or None."""
+
+    def url(self, url: str) -> Problem | None:
+        """The URL as it was written, once."""
+
+    def site(self, host: str, port: int, scheme: str) -> Problem | None:
+        """Where a request is about to go, those of redirects too. IPv6 addresses have no brackets."""
+
+    def addresses(self, host: str, addresses: Sequence[str]) -> Problem | None:
+        """All that the one look-up of the host gave. Nothing else is connected to."""
+
+
 Scalar = str | int | float | bool | None
 Fields = dict[str, Scalar | list[Scalar]]
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
@@ -63,7 +78,17 @@ class Reply(NamedTuple):
     redirects: int
 
 
-def handlers(connect: Connect | None = None) -> list[Handler]:
+def _unguarded(execution: ExecutionInput) -> Guard:
+    message = "nothing in this program judges where the calls of an assistant go"
+    raise FinalError("address_refused", message, fix="the developer must write the workflow")
+
+
+def handlers(connect: Connect | None = None, guard: Callable[[ExecutionInput], Guard] = _unguarded) -> list[Handler]:
+    """`guard` says what judges the calls of an execution whose workflow an assistant wrote; without it, none is made.
+
+    `connect` is asked about all other calls.
+    """
+
     async def api_call(step: StepInput, execution: ExecutionInput) -> StepResult:
         """Returns `{status, headers, body}`; a status of 400 or more is a failure.
 
@@ -72,7 +97,10 @@ def handlers(connect: Connect | None = None) -> list[Handler]:
         from syncara.handlers import http_client  # noqa: PLC0415 - most programs never need it, and it loads slowly
 
         request = _request(step.params, execution.idempotency_key)
-        reply = await http_client.send(request, connect or http_client.anywhere)
+        by_assistant = getattr(execution, "author", "developer") != "developer"
+        reply = await http_client.send(
+            request, connect or http_client.anywhere, guard(execution) if by_assistant else None
+        )
         data = {"status": reply.status, "headers": reply.headers, **_body(reply)}
         return StepResult(True, data, metadata={"redirects": reply.redirects})
 
