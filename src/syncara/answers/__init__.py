@@ -1,0 +1,39 @@
+"""What people read: answers without a language, built from what happened, and rendered in theirs."""
+
+from __future__ import annotations
+
+from syncara.answers.catalogue import LANGUAGES, Language
+from syncara.answers.language import detect_language
+from syncara.answers.model import Answer
+from syncara.answers.render import FORMS, Form, render
+from syncara.answers.replies import CommandHelp, command_help, outside_started, refusal, run_started, told
+from syncara.answers.runs import announcement, execution_list, progress, status, status_line
+from syncara.answers.why import why
+from syncara.answers.workflows import step_added, workflow_deleted, workflow_list, workflow_made, workflow_tree
+
+__all__ = [
+    "FORMS",
+    "LANGUAGES",
+    "Answer",
+    "CommandHelp",
+    "Form",
+    "Language",
+    "announcement",
+    "command_help",
+    "detect_language",
+    "execution_list",
+    "outside_started",
+    "progress",
+    "refusal",
+    "render",
+    "run_started",
+    "status",
+    "status_line",
+    "step_added",
+    "told",
+    "why",
+    "workflow_deleted",
+    "workflow_list",
+    "workflow_made",
+    "workflow_tree",
+]

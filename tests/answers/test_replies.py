@@ -1,0 +1,129 @@
+"""What people are told of a reply."""
+
+from __future__ import annotations
+
+import pytest
+
+from syncara.answers import CommandHelp, command_help, outside_started, refusal, render, run_started, told
+from syncara.answers.replies import Action
+from syncara.core.check import problems
+from syncara.core.errors import Problem
+from tests.core.build import step, workflow
+
+
+@pytest.mark.parametrize(
+    ("status", "at", "en", "id"),
+    [
+        ("running", None, "🚀 Flow has been started · ex", "🚀 Flow sudah dijalankan · ex"),
+        (
+            "scheduled",
+            1_795_417_859.0,
+            "🕒 Flow will start at 2026-11-23 07:10 UTC · ex",
+            "🕒 Flow akan dimulai pada 2026-11-23 07:10 UTC · ex",
+        ),
+        ("awaiting_approval", None, "✋ Flow is waiting for approval · ex", "✋ Flow menunggu persetujuan · ex"),
+    ],
+)
+def test_a_start_says_whether_it_is_now(status: str, at: float | None, en: str, id: str) -> None:
+    """With the id to ask about it."""
+    answer = run_started("ex", "Flow", status, at)
+
+    assert [en, id] == [render(answer, "en"), render(answer, "id")]
+
+
+@pytest.mark.parametrize(
+    ("action", "changed", "said"),
+    [
+        ("cancel", True, "⏹️ Flow was cancelled · ex"),
+        ("cancel", False, "💬 Flow had already ended; there was nothing to cancel · ex"),
+        ("pause", True, "⏸️ Flow is paused · ex"),
+        ("resume", True, "▶️ Flow goes on · ex"),
+        ("unschedule", True, "⏹️ Flow will not start; its schedule was cancelled · ex"),
+        ("unschedule", False, "💬 Flow was not scheduled any more; there was nothing to cancel · ex"),
+    ],
+)
+def test_an_action_says_whether_it_changed_anything(action: Action, changed: bool, said: str) -> None:
+    """A second cancel is no error, and no news."""
+    assert said == render(told(action, "ex", "Flow", changed))
+
+
+def test_a_code_of_another_family_is_named() -> None:
+    """Its effect shows elsewhere."""
+    expected = "📨 <code>GROUP:PIN_MESSAGE</code> sedang dijalankan"
+
+    assert expected == render(outside_started("GROUP:PIN_MESSAGE"), "id", "html")
+
+
+# Refusals.
+
+
+def test_a_refusal_says_first_that_nothing_was_done() -> None:
+    """Then what is wrong and where, without the words of a programmer."""
+    found = problems(workflow(step("A", handler="send_mail"), step("Send 'it', now", ["Nobody"])), {"work": None})
+
+    assert [
+        "🚫 Nothing was done: 2 things in the reply are not right.",
+        "",
+        "🔸 Step A: there is nothing that could run this step",
+        "🔸 Step Send 'it', now: it is to come after a step that does not exist",
+    ] == render(refusal(found)).splitlines()
+    assert "🔸 Langkah A: tidak ada yang dapat menjalankan langkah ini" == render(refusal(found), "id").splitlines()[2]
+
+
+@pytest.mark.parametrize(
+    ("code", "where", "said"),
+    [
+        ("empty_workflow", "workflow 'Flow'", "Workflow Flow: it has no steps"),
+        ("wrong_type", "step 3 of the list, step 'C', field 'timeout'", "Step C: a value does not fit"),
+        ("missing_field", "field 'name'", "Field name: something needed was left out"),
+        ("in_sentence", "", "a command stands in the middle of a sentence"),
+        ("message_changed", "message 5", "message 5: this message has been acted on already, with other words"),
+        ("unknown_name", "step 'C', field 'condition', column 3", "Step C: its condition cannot be understood"),
+        (
+            "some_new_code",
+            "MULTISTEP:EXECUTE, field 'context'",
+            "Field context: something here cannot be understood",
+        ),
+        ("some_new_code", "", "something here cannot be understood"),
+        ("not_found", "workflow_id", "Field workflow_id: it does not exist, or not in this chat"),
+    ],
+)
+def test_what_is_wrong_has_a_place_and_simple_words(code: str, where: str, said: str) -> None:
+    """A code that is not known gets a sentence that is true of all of them."""
+    text = render(refusal([Problem(code, where, "a message for a model")]))
+
+    assert ["🚫 Nothing was done: one thing in the reply is not right.", "", f"🔸 {said}"] == text.splitlines()
+
+
+def test_many_problems_are_counted() -> None:
+    """The first few are told, each once."""
+    found = [Problem("wrong_type", f"step '{n}', field '{field}'", "") for n in range(9) for field in ("a", "b")]
+
+    rows = render(refusal(found)).splitlines()
+
+    assert "🚫 Nothing was done: 18 things in the reply are not right." == rows[0]
+    assert ["🔸 Step 4: a value does not fit", "… 4 more"] == rows[-2:]
+
+
+# Help.
+
+
+def test_help_lists_the_commands() -> None:
+    """Name and summary."""
+    commands = [CommandHelp("MULTISTEP:STATUS", "Show a run."), CommandHelp("MULTISTEP:HELP", "Show this.")]
+
+    expected = ["💡 2 commands", "", "MULTISTEP:STATUS · Show a run.", "MULTISTEP:HELP · Show this."]
+    assert expected == render(command_help(commands)).splitlines()
+
+
+def test_help_on_one_command_shows_its_fields_and_an_example() -> None:
+    """The example can be copied, and is not read as a code."""
+    command = CommandHelp("MULTISTEP:STATUS", "Show a run.", ["execution_id"], "[MULTISTEP:STATUS:execution_id]")
+
+    assert [
+        "💡 `MULTISTEP:STATUS` · Show a run.",
+        "",
+        "- · execution\\_id",
+        "",
+        "Contoh: `[MULTISTEP:STATUS:execution_id]`",
+    ] == render(command_help([command]), "id", "markdown").splitlines()
