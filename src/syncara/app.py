@@ -1,98 +1,30 @@
-"""The public MultiStepProcessor: wires everything together and delegates; the only file that knows concrete classes."""
+"""The public MultiStepProcessor: it holds what it was given, opens the engine at first use, and delegates."""
 
 from __future__ import annotations
 
 import os
 import threading
-import time
-import weakref
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any, Self, TypeVar, overload
 
 from syncara import arguments, settings
 from syncara.abc import Clock, Documents, HandlerFunction, Messenger, Notifier, ShortcodeFunction, Store
+from syncara.answers import Form, Language
+from syncara.commands import COMMANDS
+from syncara.commands.draft import Chat
 from syncara.core import events as e
 from syncara.core.errors import InvalidStateError, Problem, ValidationError
-from syncara.core.graph import Plan
 from syncara.core.model import Workflow
 from syncara.core.views import Execution, LogLine
-from syncara.handlers.basic import LogNotifier
+from syncara.engine import Engine
 from syncara.handlers.registry import Handlers
 from syncara.processor import Processor
+from syncara.shortcodes.outcome import Reply
 from syncara.templates.builtin import BUILTIN
 from syncara.templates.generated import batch, quick
 from syncara.templates.registry import Templates
 
 F = TypeVar("F", bound=HandlerFunction)
-
-
-class SystemClock:
-    def now(self) -> float:
-        return time.time()
-
-
-class _Engine:
-    """Everything that exists once the database is open."""
-
-    def __init__(self, owner: MultiStepProcessor) -> None:
-        from syncara.documents import open_documents  # noqa: PLC0415 - importing the package does no work
-        from syncara.documents.embedded import EmbeddedDocuments  # noqa: PLC0415
-        from syncara.handlers import basic, communication, context, data, files, web  # noqa: PLC0415
-        from syncara.runtimes.lifecycle import Lifecycle  # noqa: PLC0415
-        from syncara.runtimes.local import LocalRuntime  # noqa: PLC0415
-        from syncara.stores.sqlite import SqliteStore  # noqa: PLC0415
-
-        given = owner._given  # noqa: SLF001 - the engine is the processor's own other half
-        where = given.get("documents")
-        named = {"documents": where if isinstance(where, str) else None}
-        plain = ("database", "durability", "retention", "workspace")
-        chosen = settings.load({**{name: given.get(name) for name in plain}, **named})
-        clock: Clock = given.get("clock") or SystemClock()
-        store: Store | None = given.get("store")
-        documents: Documents | None = None if isinstance(where, str) else where
-        self.own_documents: Documents | None = None
-        if documents is None and chosen.documents is not None:
-            documents = self.own_documents = open_documents(chosen.documents)
-        if store is None:
-            read_only = bool(given.get("read_only"))
-            sqlite = SqliteStore(chosen.database, durability=chosen.durability, read_only=read_only)
-            documents = documents or EmbeddedDocuments(sqlite.file)
-            store = sqlite
-        messenger = given.get("messenger") or communication.ConsoleMessenger()
-        handlers = owner._handlers  # noqa: SLF001
-        handlers.install(
-            [
-                *basic.handlers(given.get("notifier") or _notifier(chosen.notify)),
-                *context.HANDLERS,
-                *communication.handlers(messenger, owner._shortcodes),  # noqa: SLF001
-                *(data.handlers(documents) if documents is not None else ()),
-                *files.handlers(chosen.workspace),
-                *web.handlers(),
-            ]
-        )
-        self.store = store
-        self.documents = documents
-        self.runtime = LocalRuntime(store, handlers.get, self._plan, clock, hands_off=bool(given.get("hands_off")))
-        self.processor = Processor(store, handlers, self.runtime, messenger, clock)
-        self.lifecycle = Lifecycle(self.runtime, self._clean_up if chosen.retention is not None else None)
-        self.retention = chosen.retention
-        self.close = weakref.finalize(self, store.close)
-        """Also called at exit, so that a script that just ends leaves the write-ahead log folded into the database."""
-
-    def _clean_up(self) -> None:
-        if self.retention is not None:
-            self.processor.cleanup(self.retention)
-
-    def _plan(self, workflow_id: str, steps: int) -> Plan:
-        return self.processor.plan(workflow_id, steps)
-
-
-def _notifier(urls: str | None) -> Notifier:
-    if urls is None:
-        return LogNotifier()
-    from syncara.handlers.notify import AppriseNotifier  # noqa: PLC0415 - an extra, which loads slowly
-
-    return AppriseNotifier(urls)
 
 
 class MultiStepProcessor:
@@ -112,6 +44,7 @@ class MultiStepProcessor:
         durability: settings.Durability | None = None,
         retention: float | None = None,
         workspace: str | os.PathLike[str] | None = None,
+        announce: bool | None = None,
         read_only: bool = False,
         hands_off: bool = False,
         store: Store | None = None,
@@ -122,7 +55,8 @@ class MultiStepProcessor:
         database: the SQLite file; default `syncara.db`. documents: an implementation, or a `mongodb://` URL; default:
         collections in the database file. durability: `full` survives power loss, `fast` only kill -9.
         retention: seconds that finished runs are kept; the default keeps them until `cleanup`. workspace: the folder of
-        relative paths in file_operation; default `workspace`. read_only: the database must exist, and everything that
+        relative paths in file_operation; default `workspace`. announce: tell a chat how the runs that its replies started
+        end, and when one waits for someone; default True. read_only: the database must exist, and everything that
         would change it raises StorageError. hands_off: runs can be steered, but none of their steps runs here; for
         tools that reach into the database of a bot that is down. store and clock: replacements, for tests.
         """
@@ -134,6 +68,7 @@ class MultiStepProcessor:
             "durability": durability,
             "retention": retention,
             "workspace": workspace,
+            "announce": announce,
             "read_only": read_only,
             "hands_off": hands_off,
             "store": store,
@@ -143,7 +78,7 @@ class MultiStepProcessor:
         self._templates = Templates(BUILTIN)
         self._shortcodes: dict[str, ShortcodeFunction] = {}
         self._opening = threading.Lock()
-        self._opened: _Engine | None = None
+        self._opened: Engine | None = None
 
     def configure(
         self,
@@ -155,6 +90,9 @@ class MultiStepProcessor:
         durability: settings.Durability | None = None,
         retention: float | None = None,
         workspace: str | os.PathLike[str] | None = None,
+        announce: bool | None = None,
+        read_only: bool | None = None,
+        hands_off: bool | None = None,
     ) -> None:
         """Set what the constructor takes, before first use. Raises InvalidStateError once the database is open."""
         if self._opened is not None:
@@ -172,15 +110,20 @@ class MultiStepProcessor:
             "durability": durability,
             "retention": retention,
             "workspace": workspace,
+            "announce": announce,
+            "read_only": read_only,
+            "hands_off": hands_off,
         }
         self._given.update({name: value for name, value in given.items() if value is not None})
 
     @property
-    def _engine(self) -> _Engine:
+    def _engine(self) -> Engine:
         engine = self._opened
         if engine is None:
             with self._opening:
-                engine = self._opened = self._opened or _Engine(self)
+                if self._opened is None:
+                    self._opened = Engine(self._given, self._handlers, self._templates, self._shortcodes)
+                engine = self._opened
         return engine
 
     @property
@@ -432,6 +375,67 @@ class MultiStepProcessor:
     async def resolve_step(self, execution_id: str, step: str, answer: str) -> bool:
         """Answer a step that waits because of `on_crash="ask"`: `retry` or `fail`. True when this call changed it."""
         return await (await self._started()).resolve_step(execution_id, step, answer)
+
+    # Replies of an assistant.
+
+    async def process_reply(
+        self,
+        text: str,
+        *,
+        chat_id: int | str | None = None,
+        user_id: int | str | None = None,
+        message_id: int | str | None = None,
+        language: Language | None = None,
+        form: Form = "plain",
+    ) -> Reply:
+        """Carry out the codes in an assistant's reply: all of them, in order, or, when one is wrong, none.
+
+        Waits for the commit, not for the runs. message_id: the assistant's own message; it acts once, and the same
+        text again returns the same Reply. language: of the answers, `en` or `id`; default: the reply's own. form:
+        `plain`, `markdown` or `html` (Telegram's). What is wrong with the text is told by the Reply; raises
+        StorageError when the database takes no writes, and then nothing happened.
+        """
+        user_id, chat_id, message_id = arguments.chat_ids(user_id, chat_id, message_id)
+        await self._started()
+        return await self._engine.replies.process(text, Chat(chat_id, user_id, message_id), language, form)
+
+    def check_reply(
+        self,
+        text: str,
+        *,
+        chat_id: int | str | None = None,
+        user_id: int | str | None = None,
+        message_id: int | str | None = None,
+        language: Language | None = None,
+        form: Form = "plain",
+    ) -> Reply:
+        """What `process_reply` would find wrong with a reply; nothing of it is carried out.
+
+        Where nothing is wrong, the outcomes are the codes as they are written.
+        """
+        user_id, chat_id, message_id = arguments.chat_ids(user_id, chat_id, message_id)
+        return self._engine.replies.check(text, Chat(chat_id, user_id, message_id), language, form)
+
+    async def give_command(
+        self,
+        shortcode: str,
+        fields: Mapping[str, Any],
+        *,
+        chat_id: int | str | None = None,
+        user_id: int | str | None = None,
+        language: Language = "en",
+        form: Form = "plain",
+    ) -> Reply:
+        """Carry out one command, such as `MULTISTEP:EXECUTE`, in the developer's name.
+
+        fields: by their names, as JSON values. A command that only reads needs no runner. Raises NotFoundError,
+        InvalidStateError, and ValidationError with all problems.
+        """
+        command = COMMANDS.get(shortcode)
+        if command is None or command.kind != "reads":
+            await self._started()
+        user_id, chat_id, _ = arguments.chat_ids(user_id, chat_id, None)
+        return await self._engine.replies.command(shortcode, fields, Chat(chat_id, user_id), language, form)
 
     # What steps can use.
 

@@ -5,6 +5,7 @@ SYNCARA_DURABILITY  `full` (default: survives power loss) or `fast` (survives ki
 SYNCARA_WORKSPACE   the folder of relative paths in file_operation; default `workspace` in the working directory
 SYNCARA_DOCUMENTS   where the documents are: a `mongodb://` URL; default: in the database file
 SYNCARA_NOTIFY      where notifications go: Apprise URLs, separated by commas; default: Python's logging
+SYNCARA_ANNOUNCE    `yes` (default) or `no`: tell a chat how the runs end that its replies started
 SYNCARA_RETENTION   seconds that finished executions are kept; default: until `cleanup`
 """
 
@@ -23,6 +24,7 @@ from syncara.core.limits import SECONDS_MAX
 
 Durability = Literal["full", "fast"]
 DATABASE = "syncara.db"
+_SWITCH = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -34,6 +36,7 @@ class Settings(msgspec.Struct, frozen=True):
     """None: `workspace` in the working directory."""
     retention: float | None = None
     """Seconds that finished executions are kept; None keeps them until `cleanup`."""
+    announce: bool = True
 
 
 def load(given: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Settings:
@@ -48,6 +51,7 @@ def load(given: Mapping[str, Any], environment: Mapping[str, str] = os.environ) 
         "workspace": environment.get("SYNCARA_WORKSPACE"),
         "documents": environment.get("SYNCARA_DOCUMENTS"),
         "notify": environment.get("SYNCARA_NOTIFY"),
+        "announce": environment.get("SYNCARA_ANNOUNCE"),
     }
     read.update({name: value for name, value in given.items() if value is not None})
     values = {name: value for name, value in read.items() if value is not None}
@@ -66,6 +70,12 @@ def load(given: Mapping[str, Any], environment: Mapping[str, str] = os.environ) 
     if values.get("durability", "full") not in get_args(Durability):
         message = f"durability is 'full' or 'fast', not {values['durability']!r}"
         found.append(Problem("wrong_type", "SYNCARA_DURABILITY", message, "use 'full' or 'fast'"))
+    if "announce" in values and not isinstance(values["announce"], bool):
+        announce = _SWITCH.get(str(values["announce"]).lower())
+        if announce is None:
+            message = f"announce is 'yes' or 'no', not {values['announce']!r}"
+            found.append(Problem("wrong_type", "SYNCARA_ANNOUNCE", message, "use 'yes' or 'no'"))
+        values["announce"] = announce
     if "retention" in values:
         try:
             values["retention"] = float(values["retention"])

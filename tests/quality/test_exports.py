@@ -57,7 +57,7 @@ METHODS = {
     "cleanup": "(older_than)",
     "close": "()",
     "configure": "(*, database=None, messenger=None, documents=None, notifier=None, durability=None, retention=None, "
-    "workspace=None)",
+    "workspace=None, announce=None)",
     "create_batch": "(handler, items, batch_size=5, *, name='')",
     "create_from_template": "(template, params=None)",
     "create_quick": "(name, steps, *, sequential=False)",
@@ -76,6 +76,7 @@ METHODS = {
     "list_executions": "(status=None, workflow_id=None, chat_id=None, limit=100, offset=0)",
     "list_workflows": "(limit=100, offset=0)",
     "pause_execution": "await (execution_id)",
+    "process_reply": "await (text, *, chat_id=None, user_id=None, message_id=None, language=None, form='plain')",
     "register_handler": "(name, fn=None, *, params=None, ai=False)",
     "register_shortcode": "(name, fn)",
     "register_template": "(name, build, *, params=None)",
@@ -90,15 +91,15 @@ METHODS = {
 
 FIELDS = {
     "Execution": "id workflow_id workflow_name status context steps error errors progress user_id chat_id message_id "
-    "created_at started_at finished_at code",
+    "created_at started_at finished_at code start_at",
     "LogLine": "at level step message",
     "Problem": "code where message fix example",
     "Step": "id name handler params dependencies timeout retry_count retry_delay condition retry_backoff "
     "max_retry_delay run_when on_error save_as on_crash",
     "StepResult": "success data error retryable metadata retry_after",
-    "StepState": "id name status attempts result error reason started_at finished_at wake_at",
+    "StepState": "id name status attempts result error reason started_at finished_at wake_at code",
     "Workflow": "id name description global_timeout max_parallel_steps auto_retry metadata recovery_timeout "
-    "created_at steps",
+    "created_at chat_id author steps",
 }
 
 
@@ -142,7 +143,7 @@ def test_a_processor_is_made_from_these() -> None:
     """The constructor's arguments; all of them are optional."""
     assert signature(MultiStepProcessor) == (
         "(database=None, *, messenger=None, documents=None, notifier=None, durability=None, retention=None, "
-        "workspace=None, read_only=False, hands_off=False, store=None, clock=None)"
+        "workspace=None, announce=None, read_only=False, hands_off=False, store=None, clock=None)"
     )
 
 

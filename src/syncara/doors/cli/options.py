@@ -21,6 +21,15 @@ HANDLERS = click.option(
 )
 
 
+def chat_id(text: str) -> int | str:
+    """A whole number where it looks like one, else text."""
+    return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else text
+
+
+CHAT_ID = click.option("--chat-id", type=chat_id, metavar="ID", help="The chat that messages go to.")
+USER_ID = click.option("--user-id", type=chat_id, metavar="ID", help="The user that the run is for.")
+
+
 def examples(*lines: str) -> str:
     """The epilog of a command's help."""
     return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
@@ -38,11 +47,6 @@ def duration(text: str) -> float:
         message = f"{text!r} is no duration. Write seconds, or units as in 90s, 15m, 1h30m, 30d, 2w."
         raise click.BadParameter(message)
     return float(sum(float(number) * _UNITS[unit] for number, unit in parts))
-
-
-def chat_id(text: str) -> int | str:
-    """A whole number where it looks like one, else text."""
-    return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else text
 
 
 def context(text: str) -> dict[str, Any]:

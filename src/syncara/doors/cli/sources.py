@@ -24,10 +24,11 @@ _EXAMPLE = f'{VARIABLE} = {{"name": "Tea", "steps": [{{"name": "Boil", "handler"
 
 
 @contextmanager
-def runner(database: str | None, handler_files: tuple[str, ...]) -> Iterator[MultiStepProcessor]:
+def runner(
+    database: str | None, handler_files: tuple[str, ...], *, read_only: bool = False, hands_off: bool = False
+) -> Iterator[MultiStepProcessor]:
     """The processor that Python files register their handlers on, with those of `handler_files` on it."""
-    if database is not None:
-        multi_step_processor.configure(database=database)
+    multi_step_processor.configure(database=database, read_only=read_only, hands_off=hands_off)
     for path in handler_files:
         import_file(path, database)
     try:

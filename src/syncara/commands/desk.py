@@ -1,0 +1,108 @@
+"""What drafts read, and where they are committed: a chat's own definitions and executions, and the runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from syncara.abc import Change, Clock, Owner, Record, ShortcodeFunction, Store, Summary
+from syncara.core import check
+from syncara.core import events as e
+from syncara.core.errors import DamagedError, NotFoundError, Problem
+from syncara.core.graph import Plan
+from syncara.core.model import Workflow
+from syncara.core.views import Execution
+from syncara.handlers.registry import Handlers
+from syncara.processor import Processor
+from syncara.runtimes.local import Boards, LocalRuntime
+from syncara.templates.registry import Templates
+
+NAMES_SEARCHED = 1_000
+"""How many of a chat's newest workflows are looked through for a name."""
+
+
+class Desk:
+    def __init__(
+        self,
+        store: Store,
+        processor: Processor,
+        runtime: LocalRuntime,
+        handlers: Handlers,
+        templates: Templates,
+        shortcodes: Mapping[str, ShortcodeFunction],
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._processor = processor
+        self._runtime = runtime
+        self.handlers = handlers
+        self.templates = templates
+        self.shortcodes = shortcodes
+        self.now = clock.now
+
+    # Reading. What belongs to another chat is not there.
+
+    def workflow(self, workflow_id: str, owner: Owner) -> Workflow | None:
+        workflow = self._store.workflow(workflow_id)
+        return workflow if workflow is not None and same(workflow.chat_id, owner.chat_id) else None
+
+    def workflows(self, owner: Owner, limit: int = NAMES_SEARCHED, offset: int = 0) -> list[Workflow]:
+        """Without their steps, newest first."""
+        return self._store.workflows(limit, offset, owner)
+
+    def summary(self, execution_id: str, owner: Owner) -> Summary | None:
+        summary = self._store.summary(execution_id)
+        return summary if summary is not None and same(summary.chat_id, owner.chat_id) else None
+
+    def latest_summary(self, owner: Owner) -> Summary | None:
+        return next(iter(self.summaries(owner, 1)), None)
+
+    def summaries(self, owner: Owner, limit: int, offset: int = 0, status: str | None = None) -> list[Summary]:
+        return self._store.summaries(owner=owner, status=status, limit=limit, offset=offset)
+
+    def execution(self, execution_id: str) -> Execution:
+        """As committed; one whose journal is damaged says so in its `error`."""
+        return self._processor.listed(self._processor.summary(execution_id))
+
+    def definition(self, execution_id: str) -> Workflow | None:
+        """What an execution started with; None when it cannot be read."""
+        try:
+            return self._processor.definition_of(execution_id)
+        except (DamagedError, NotFoundError):
+            return None
+
+    def execution_if_known(self, execution_id: str) -> Execution | None:
+        summary = self._store.summary(execution_id)
+        return None if summary is None else self._processor.listed(summary)
+
+    def record(self, kind: str, key: str) -> Record | None:
+        return self._store.record(kind, key)
+
+    def records(self, kind: str, *, after: str, limit: int) -> list[Record]:
+        return self._store.records(kind, after=after, limit=limit)
+
+    def problems(self, workflow: Workflow, chat_id: Any, *, started: bool) -> list[Problem]:
+        """All that keeps a definition from running; one that is not started yet may be without steps."""
+        if not workflow.steps and not started:
+            return []
+        found = check.problems(workflow, self.handlers.checks())
+        return found + (self._processor.chat_problems(workflow.steps, chat_id) if started else [])
+
+    # Writing.
+
+    async def commit(
+        self,
+        starts: Sequence[tuple[e.Started, Plan]],
+        facts: Sequence[tuple[str, e.Fact]],
+        finish: Callable[[Boards, list[bool]], Sequence[Change]],
+    ) -> None:
+        """See `LocalRuntime.together`."""
+        await self._runtime.together(starts, facts, finish)
+
+    async def write(self, changes: Sequence[Change]) -> None:
+        await self._runtime.together([], [], lambda boards, changed: changes)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two ids of chats or people are the same: 5 and '5' are not, nor 1 and True."""
+    return type(one) is type(other) and one == other

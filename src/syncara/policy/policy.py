@@ -1,0 +1,316 @@
+"""Who may do what: one object, read from one TOML file. `Policy()` is how it is without a file.
+
+Three words decide: `allow`, `approve` (a person is asked first) and `deny`. A list of operations instead of a word
+names those that need no approval. The table of a `[[chat]]` lies over the general one, line by line. A `[role.…]` can
+only take away from that. The developer's own workflows are held by `[quotas.developer]` and by nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Collection, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import msgspec
+
+from syncara.core.check import shown
+from syncara.core.errors import Problem, ValidationError, nearest
+from syncara.core.model import Author
+from syncara.policy.quotas import UNLIMITED, Quotas
+
+Id = int | str
+"""Of a chat or a person: 5 and "5" are two."""
+Decision = Literal["allow", "approve", "deny"]
+Grant = Decision | tuple[str, ...]
+"""A word, or the operations that need no approval; what is not among them is left to the handler's line."""
+Role = Literal["owner", "approver", "member", "stranger"]
+CommandKind = Literal["reads", "makes", "acts"]
+"""See `commands.registry.Kind`."""
+
+COMMAND_KINDS: tuple[CommandKind, ...] = get_args(CommandKind)
+FILE_OPERATIONS = ("read", "write", "append", "delete")
+COLLECTION_OPERATIONS = ("find", "insert", "update", "delete")
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+
+
+class RoleRules(msgspec.Struct, frozen=True):
+    """What one role may ask for at the most."""
+
+    commands: tuple[CommandKind, ...] = COMMAND_KINDS
+    handlers: dict[str, Decision] = {}
+
+
+def _roles() -> dict[str, RoleRules]:
+    return {"owner": RoleRules(), "approver": RoleRules(), "member": RoleRules(), "stranger": RoleRules(())}
+
+
+class Collections(msgspec.Struct, frozen=True):
+    own: Grant = ("find", "insert", "update")
+    """In the chat's own collections: all but the shared ones."""
+    shared: dict[str, Grant] = {}
+    """Collections that the chat has in common with the program, and with every chat that shares them."""
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """What holds in one chat; its fields, and theirs, are named as in the file."""
+
+    approvers: tuple[Id, ...] = ()
+    """Who may approve here, beside the owners."""
+    members: tuple[Id, ...] | None = None
+    """Who may ask for anything at all; None: anyone."""
+    send_to: tuple[Id, ...] = ()
+    """Other chats that may be written to without approval."""
+    files: Grant = ()
+    """In the chat's own folder, the only one."""
+    handlers: dict[str, Decision] = {}
+    """Those that are not named follow `judge.DEFAULTS`."""
+    web: dict[str, Grant] = {}
+    """By host, `*.domain` or `*`; the line that names a host most exactly counts."""
+    collections: Collections = Collections()
+    shortcodes: dict[str, Decision] = {}
+    """By name, in upper case."""
+    role: dict[str, RoleRules] = msgspec.field(default_factory=_roles)
+    quotas: Quotas = Quotas()
+
+
+GENERAL = Rules()
+
+
+class Policy(msgspec.Struct, frozen=True):
+    owners: tuple[Id, ...] = ()
+    """Who may approve everywhere."""
+    general: Rules = GENERAL
+    chats: dict[Id, Rules] = {}
+    """Chats that have rules of their own, complete: `read` has laid them over the general ones."""
+    developer: Quotas = UNLIMITED
+
+    def rules(self, chat_id: Any) -> Rules:
+        return self.chats.get(chat_id, self.general) if type(chat_id) in (int, str) else self.general
+
+    def quotas(self, author: Author, chat_id: Any) -> Quotas:
+        return self.developer if author == "developer" else self.rules(chat_id).quotas
+
+
+def load(path: str | PathLike[str]) -> Policy:
+    """The policy of a TOML file. Raises ValidationError with everything that is wrong in it."""
+    try:
+        raw = tomllib.loads(Path(path).read_text("utf-8"))
+    except OSError as error:
+        problem = Problem("unreadable", str(path), f"the policy cannot be read: {error.strerror}", "check the path")
+        raise ValidationError([problem]) from None
+    except ValueError as error:  # what is no TOML, or no UTF-8
+        raise ValidationError([Problem("bad_toml", str(path), str(error), "correct it at this place")]) from None
+    return read(raw, str(path))
+
+
+def read(raw: Mapping[str, Any], where: str = "policy") -> Policy:
+    """The policy of a parsed file. Raises ValidationError with everything that is wrong in it."""
+    reader = _Reader(where)
+    given = reader.table(raw, "", {**reader.shared_lines(), "owners": reader.ids, "chat": reader.chats})
+    if reader.problems:
+        raise ValidationError(reader.problems)
+    owners, chats = given.pop("owners", ()), given.pop("chat", {})
+    developer = given.get("quotas", {}).pop("developer", {})
+    general = _over(GENERAL, given)
+    return Policy(
+        owners,
+        general,
+        {chat_id: _over(general, lines) for chat_id, lines in chats.items()},
+        _over(UNLIMITED, developer),
+    )
+
+
+def unknown_names(policy: Policy, handlers: Collection[str], shortcodes: Collection[str]) -> list[Problem]:
+    """Handlers and shortcodes that the policy names and nobody has registered: slips that would leave a gap."""
+    found: dict[Problem, None] = {}
+    for rules in (policy.general, *policy.chats.values()):
+        named = [*rules.handlers, *(name for role in rules.role.values() for name in role.handlers)]
+        for what, names, known in (("handler", named, handlers), ("shortcode", rules.shortcodes, shortcodes)):
+            for name in sorted(set(names) - set(known)):
+                fix = nearest(name, known) or f"the {what}s are " + ", ".join(sorted(known))
+                problem = Problem(f"unknown_{what}", f"policy, {what} '{name}'", f"there is no {what} '{name}'", fix)
+                found[problem] = None
+    return list(found)
+
+
+def _over(old: Any, given: Any) -> Any:
+    """`given` laid over `old`: tables line by line, anything else as a whole."""
+    if not isinstance(given, dict):
+        return given
+    if isinstance(old, dict):
+        return {**old, **{name: _over(old.get(name), line) for name, line in given.items()}}
+    return msgspec.structs.replace(old, **{name: _over(getattr(old, name), line) for name, line in given.items()})
+
+
+Parse = Callable[[Any, str], Any]
+"""Reads the value at a place, and notes what is wrong with it."""
+
+_HOST = re.compile(r"\*|(?:\*\.)?[a-z\d_-]+(?:\.[a-z\d_-]+)*|\[[a-f\d:.]+\]", re.ASCII)
+_BARE_KEY = re.compile(r"[A-Za-z\d_-]+", re.ASCII)
+_SHORTCODE = re.compile(r"[A-Z\d_]+:[A-Z\d_]+", re.ASCII)
+
+
+class _Reader:
+    """Reads the lines of a policy, and goes on where one is wrong. A place is written as in TOML: `web."a.example"`."""
+
+    def __init__(self, where: str) -> None:
+        self.problems: list[Problem] = []
+        self._where = where
+
+    def shared_lines(self) -> dict[str, Parse]:
+        """What the general part and the part of one chat have in common."""
+        return {
+            "members": self._members,
+            "send_to": self.ids,
+            "files": self._grant(FILE_OPERATIONS),
+            "handlers": self._names(self._decision),
+            "web": self._names(self._grant(METHODS), self._host),
+            "collections": self._collections,
+            "shortcodes": self._names(self._decision, self._shortcode),
+            "role": self._roles,
+            "quotas": self._quotas,
+        }
+
+    def table(self, value: Any, place: str, lines: Mapping[str, Parse]) -> dict[str, Any]:
+        """The lines that are there, each read in its own way."""
+        if not isinstance(value, dict):
+            self._refuse("wrong_type", place, f"it must be a table, and is {shown(value)}", f"write [{place}]")
+            return {}
+        found: dict[str, Any] = {}
+        for key, entry in value.items():
+            here = _joined(place, key)
+            if key not in lines:
+                fix = nearest(key, lines) or "there are " + ", ".join(lines)
+                self._refuse("unknown_key", here, f"there is no '{key}' here", fix)
+            else:
+                found[key] = lines[key](entry, here)
+        return found
+
+    def _refuse(self, code: str, place: str, message: str, fix: str) -> None:
+        self.problems.append(Problem(code, f"{self._where}, {place}", message, fix))
+
+    def ids(self, value: Any, place: str) -> tuple[Id, ...]:
+        if not isinstance(value, list):
+            fix = "write a list, such as [123456789]"
+            self._refuse("wrong_type", place, f"it must be a list of ids, and is {shown(value)}", fix)
+            return ()
+        return tuple(self._id(entry, f"{place}[{number}]") for number, entry in enumerate(value))
+
+    def _id(self, value: Any, place: str) -> Id:
+        if type(value) is not int and (type(value) is not str or not value):
+            fix = 'write a number as 5 and text as "5": they are two different ids'
+            self._refuse("wrong_type", place, f"an id is a whole number or text, not {shown(value)}", fix)
+            return ""
+        return value
+
+    def _members(self, value: Any, place: str) -> tuple[Id, ...] | None:
+        return None if value == "anyone" else self.ids(value, place)
+
+    def _decision(self, value: Any, place: str) -> Any:
+        return self._one_of(value, place, get_args(Decision))
+
+    def _one_of(self, value: Any, place: str, words: tuple[str, ...], also: str = "") -> Any:
+        if value not in words:
+            fix = nearest(value, words) if isinstance(value, str) else ""
+            allowed = ", ".join(f'"{word}"' for word in words) + also
+            self._refuse(
+                "wrong_value", place, f"it must be one of {allowed}, and is {shown(value)}", fix or "choose one"
+            )
+        return value
+
+    def _grant(self, operations: tuple[str, ...]) -> Parse:
+        def parse(value: Any, place: str) -> Grant:
+            if isinstance(value, list):
+                return self._list_of(value, place, operations)
+            word: Grant = self._one_of(value, place, get_args(Decision), f" or a list of {', '.join(operations)}")
+            return word
+
+        return parse
+
+    def _list_of(self, value: Any, place: str, words: tuple[str, ...]) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            fix = f'write a list, such as ["{words[0]}"]'
+            self._refuse("wrong_type", place, f"it must be a list, and is {shown(value)}", fix)
+            return ()
+        return tuple(self._one_of(entry, f"{place}[{number}]", words) for number, entry in enumerate(value))
+
+    def _names(self, parse: Parse, name: Callable[[str, str], str] = lambda key, place: key) -> Parse:
+        """A table of which the keys are names; `name` reads one."""
+
+        def parse_table(value: Any, place: str) -> dict[str, Any]:
+            if not isinstance(value, dict):
+                self._refuse("wrong_type", place, f"it must be a table, and is {shown(value)}", f"write [{place}]")
+                return {}
+            found: dict[str, Any] = {}
+            for key, entry in value.items():
+                here = _joined(place, key)
+                read_key = name(key, here)
+                if read_key in found:
+                    self._refuse("duplicate", here, f"'{read_key}' is there twice", "keep one line")
+                found[read_key] = parse(entry, here)
+            return found
+
+        return parse_table
+
+    def _host(self, key: str, place: str) -> str:
+        host = key.lower()
+        if not _HOST.fullmatch(host):
+            bare = re.sub(r"^\w+://|[/:?#].*$", "", host)
+            fix = f"write {bare}" if _HOST.fullmatch(bare) else "write api.example.com, *.example.com or *"
+            message = "it must be a host in ASCII letters, without scheme, port or path"
+            self._refuse("wrong_value", place, message, fix)
+        return host
+
+    def _shortcode(self, key: str, place: str) -> str:
+        name = key.upper()
+        if not _SHORTCODE.fullmatch(name):
+            self._refuse("wrong_value", place, "a shortcode is FAMILY:COMMAND", 'write it as "GROUP:PIN_MESSAGE"')
+        return name
+
+    def _collections(self, value: Any, place: str) -> dict[str, Any]:
+        grant = self._grant(COLLECTION_OPERATIONS)
+        return self.table(value, place, {"own": grant, "shared": self._names(grant)})
+
+    def _roles(self, value: Any, place: str) -> dict[str, Any]:
+        def role(value: Any, place: str) -> dict[str, Any]:
+            commands: Parse = lambda value, place: self._list_of(value, place, COMMAND_KINDS)  # noqa: E731
+            return self.table(value, place, {"commands": commands, "handlers": self._names(self._decision)})
+
+        return self.table(value, place, dict.fromkeys(("owner", "approver", "member"), role))
+
+    def _quotas(self, value: Any, place: str) -> dict[str, Any]:
+        numbers = dict.fromkeys(Quotas.__struct_fields__, self._number)
+        lines: dict[str, Parse] = {**numbers, "developer": lambda value, place: self.table(value, place, numbers)}
+        return self.table(value, place, lines if place == "quotas" else numbers)
+
+    def _number(self, value: Any, place: str) -> int:
+        if type(value) is not int or value < 0:
+            self._refuse("wrong_type", place, f"it must be a whole number, and is {shown(value)}", "write a number")
+            return 0
+        return value
+
+    def chats(self, value: Any, place: str) -> dict[Id, dict[str, Any]]:
+        if not isinstance(value, list):
+            fix = 'begin each with [[chat]], and name it in a line of its own: id = 5, or id = "5" for text'
+            self._refuse("wrong_type", place, "the chats must be a list of tables", fix)
+            return {}
+        found: dict[Id, dict[str, Any]] = {}
+        lines = {**self.shared_lines(), "id": self._id, "approvers": self.ids}
+        for number, entry in enumerate(value):
+            here = f"{place}[{number}]"
+            table = self.table(entry, here, lines)
+            chat_id = table.pop("id", "")
+            if isinstance(entry, dict) and "id" not in entry:
+                self._refuse("missing_key", here, "the chat has no 'id'", "add a line such as id = -1001234567890")
+            elif chat_id in found:
+                self._refuse("duplicate", here, f"the chat {shown(chat_id)} is there twice", "put its lines together")
+            found[chat_id] = table
+        return found
+
+
+def _joined(place: str, key: str) -> str:
+    written = key if _BARE_KEY.fullmatch(key) else f'"{key}"'
+    return f"{place}.{written}" if place else written

@@ -1,0 +1,59 @@
+"""Who somebody is in a chat, what that lets them ask for, and who may approve what needs approval."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from syncara.core.errors import Problem
+from syncara.policy.effects import same_id
+from syncara.policy.policy import CommandKind, Id, Policy, Role
+
+
+def role(policy: Policy, chat_id: Any, user_id: Any, *, private: bool) -> Role:
+    """`private`: the chat is one person's with the bot, and that person is the user (on Telegram both ids are one)."""
+    rules = policy.rules(chat_id)
+    if _among(user_id, policy.owners):
+        return "owner"
+    if _among(user_id, rules.approvers):
+        return "approver"
+    if rules.members is not None and not _among(user_id, rules.members):
+        return "stranger"
+    if private and user_id is not None and not (policy.owners or rules.approvers):
+        return "approver"
+    return "member"
+
+
+def may_ask(policy: Policy, chat_id: Any, role: Role, kind: CommandKind) -> bool:
+    """Whether a role may ask for a command of that kind; strangers for none."""
+    return kind in policy.rules(chat_id).role[role].commands
+
+
+def approvers(policy: Policy, chat_id: Any, user_id: Any, *, private: bool, beyond: bool) -> tuple[Id, ...]:
+    """Who may approve a plan that `user_id` asked for in a chat; when it is nobody, `no_approver` says so.
+
+    The owners and the chat's approvers. Where neither are set, the person of a private chat, for what stays in that
+    chat: `beyond` (`Verdict.beyond`) says that it does not.
+    """
+    configured = (*policy.owners, *policy.rules(chat_id).approvers)
+    if configured:
+        return tuple(dict.fromkeys(configured))
+    alone = private and role(policy, chat_id, user_id, private=True) == "approver"
+    return (user_id,) if alone and not beyond else ()
+
+
+def may_approve(who: Any, approvers: Iterable[Id]) -> bool:
+    """Whether `who` is among those that `approvers` gave."""
+    return _among(who, approvers)
+
+
+def no_approver(*, private: bool) -> Problem:
+    """For an answer: why nobody can approve, and how that is changed."""
+    what = "what reaches beyond this chat" if private else "anything in this chat"
+    message = f"it needs a person's approval, and nobody is set who may approve {what}"
+    fix = "set 'owners', or 'approvers' of this [[chat]], in the policy file"
+    return Problem("no_approver", "approval", message, fix, "owners = [123456789]")
+
+
+def _among(user_id: Any, ids: Iterable[Id]) -> bool:
+    return any(same_id(user_id, each) for each in ids)

@@ -1,0 +1,205 @@
+r"""Addresses of a workflow that an assistant wrote are literal: context may change what is said, never where it goes.
+
+An assistant reads what strangers write, and so do the values of its workflows. `problems` refuses placeholders wherever
+params say where something goes or what is done there, and `changed` compares once more when they have been filled in.
+Whether text holds a placeholder is for the compiler of `core.placeholders` to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
+
+from syncara.core.check import shown
+from syncara.core.errors import Problem
+from syncara.core.model import CONDITION_CHECK, GROUP, Step, Workflow
+from syncara.core.placeholders import compile_params
+from syncara.policy.effects import method, steps_of, unescaped
+
+ADDRESSES: dict[str, dict[str, str]] = {
+    "send_message": {"chat_id": "write the chat's id, or leave it out for this chat"},
+    "api_call": {
+        "url": "write scheme, host, port and path out; values go behind the '?', or into 'query'",
+        "method": "write the method out",
+        "headers": "write an object with the headers' names; placeholders may stand in their values",
+    },
+    "file_operation": {"file_path": "write the path out", "operation": "write the operation out"},
+    "database_operation": {
+        "collection": "write the collection out",
+        "operation": "write the operation out",
+        "query": "write an object; placeholders may stand for its values",
+    },
+    "execute_shortcode": {"shortcode": "write the shortcode out", "params": "write out what it is to act on"},
+    "set_context": {"key": "write the key out"},
+    GROUP: {"tasks": "write the tasks out; placeholders may stand in their params"},
+}
+"""The params that say where something goes or what is done there, with the way out for each."""
+
+METHOD_HEADERS = frozenset({"x-http-method", "x-http-method-override", "x-method-override"})
+"""Headers by which some servers do something else than the method says."""
+
+_SECRET = "{secret."  # noqa: S105 - how a secret is opened, none itself
+_ESCAPED = "("
+r"""Stands for `\{` while text is searched: a character that opens nothing."""
+
+
+class _EveryName(Collection[str]):
+    """Step names for the compiler where only placeholders matter: whatever a placeholder names is there."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+_EVERY_NAME = _EveryName()
+
+
+def holds_placeholder(value: Any) -> bool:
+    """Whether rendering could change `value`, at any depth; placeholders that cannot be read count."""
+    if isinstance(value, str):
+        value = value.replace("\\{", _ESCAPED)
+    return compile_params({"": value}, _EVERY_NAME) is not None
+
+
+def opens_secret(text: str) -> bool:
+    return _SECRET in text.replace("\\{", _ESCAPED)
+
+
+def never(shortcode: str) -> bool:
+    """The default for `takes_data`: the params of a shortcode say whom it acts on."""
+    return False
+
+
+def problems(workflow: Workflow, takes_data: Callable[[str], bool] = never) -> list[Problem]:
+    """Every placeholder in an address, and every secret outside of the headers of a call.
+
+    `takes_data` says of a shortcode (in upper case) whether its params are data, which placeholders may fill in.
+    """
+    return [problem for step in steps_of(workflow) for problem in _step_problems(step, takes_data)]
+
+
+def _step_problems(step: Step, takes_data: Callable[[str], bool]) -> list[Problem]:
+    where = f"step '{step.name}', field"
+    fields = {"handler": step.handler, "save_as": step.save_as}
+    found = [
+        _not_literal(f"{where} '{name}'", name, value, "write it out")
+        for name, value in fields.items()
+        if holds_placeholder(value)
+    ]
+    place = f"{where} 'params'"
+    for name, fix in _addresses(step, takes_data).items():
+        if holds_placeholder(_address(name, step.params.get(name))):
+            found.append(_not_literal(f"{place}, '{name}'", name, step.params[name], fix))
+    headers = step.params.get("headers")
+    if step.handler == "api_call" and isinstance(headers, dict):
+        found += _header_problems(f"{place}, 'headers'", headers)
+    if step.handler not in (GROUP, CONDITION_CHECK) and any(map(opens_secret, _outside_headers(step))):
+        fix = "move it to 'headers'; for a brace that is text write \\{"
+        message = "a secret is filled in for the headers of an api_call, and nowhere else"
+        found.append(
+            Problem("misplaced_secret", place, message, fix, '{"headers": {"Authorization": "{secret.NAME}"}}')
+        )
+    return found
+
+
+def _addresses(step: Step, takes_data: Callable[[str], bool]) -> Mapping[str, str]:
+    fields = ADDRESSES.get(step.handler, {})
+    if step.handler == "execute_shortcode" and takes_data(str(step.params.get("shortcode")).upper()):
+        return {name: fix for name, fix in fields.items() if name != "params"}
+    return fields
+
+
+def _address(name: str, value: Any) -> Any:
+    """What of a param is an address.
+
+    Of a URL all that stands before the `?`, of headers their names, of tasks and of a query only that they are written
+    out: tasks are steps, and are looked at one by one.
+    """
+    match name, value:
+        case "url", str():
+            return value.partition("?")[0]
+        case "headers", dict():
+            return list(value)
+        case ("tasks", list()) | ("query", dict()):
+            return None
+    return value
+
+
+def _header_problems(where: str, headers: Mapping[str, Any]) -> list[Problem]:
+    message = "the header tells servers to use another method than the one that is judged"
+    return [
+        Problem("not_literal", where, f"'{name}': {message}", "leave it out, and write the method into 'method'")
+        for name in headers
+        if name.lower() in METHOD_HEADERS
+    ]
+
+
+def _not_literal(where: str, name: str, value: Any, fix: str) -> Problem:
+    message = f"'{name}' says where it goes, so an assistant writes it without placeholders, and it is {shown(value)}"
+    return Problem("not_literal", where, message, fix)
+
+
+def _outside_headers(step: Step) -> Iterator[str]:
+    for name, value in step.params.items():
+        if step.handler == "api_call" and name == "headers" and isinstance(value, dict):
+            value = list(value)  # noqa: PLW2901 - of headers only the names
+        yield from _texts(value)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _texts(item)
+
+
+# Once placeholders have been filled in.
+
+
+def changed(step: Step, params: Mapping[str, Any], takes_data: Callable[[str], bool] = never) -> Problem | None:
+    """What the values that were filled in changed about where something goes or what is done there.
+
+    `step` is the definition's and `params` are rendered; for the definitions that `problems` accepts.
+    """
+    for name in _addresses(step, takes_data):
+        meant, is_now = unescaped(_address(name, step.params.get(name))), _address(name, params.get(name))
+        if type(meant) is not type(is_now) or meant != is_now:
+            return _changed(step, name, f"it was {shown(meant)}, and is {shown(is_now)}")
+    if step.handler == "api_call":
+        return _changed_call(step, params)
+    if step.handler == "database_operation":
+        for name in ("query", "data"):
+            if _operators(step.params.get(name)) != _operators(params.get(name)):
+                return _changed(step, name, "a value brought in operators, and may bring in values only")
+    return None
+
+
+def _changed_call(step: Step, params: Mapping[str, Any]) -> Problem | None:
+    if method(step.params) != method(params):
+        return _changed(step, "method", f"it was {method(step.params)}, and is {method(params)}")
+    headers = params.get("headers") or {}
+    for name, value in (step.params.get("headers") or {}).items():
+        if str(unescaped(value)).count(_SECRET) != str(headers[name]).count(_SECRET):
+            return _changed(step, "headers", "a value that was filled in opens a secret")
+    return None
+
+
+def _operators(value: Any) -> list[str]:
+    """The operators in a query or an update, in order."""
+    if isinstance(value, list):
+        return [operator for item in value for operator in _operators(item)]
+    if not isinstance(value, dict):
+        return []
+    inside = [operator for item in value.values() for operator in _operators(item)]
+    return [key for key in value if isinstance(key, str) and key.startswith("$")] + inside
+
+
+def _changed(step: Step, name: str, what: str) -> Problem:
+    where, fix = f"step '{step.name}', field 'params', '{name}'", "write it out in the definition"
+    return Problem("address_changed", where, f"what was filled in changed '{name}': {what}", fix)

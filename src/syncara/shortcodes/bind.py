@@ -1,0 +1,106 @@
+"""From what was written in a code to the typed fields of its command."""
+
+from __future__ import annotations
+
+import types
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import msgspec
+
+from syncara.commands.registry import Command, Field
+from syncara.core.check import shown
+from syncara.core.errors import nearest
+from syncara.shortcodes.problems import CodeProblem
+from syncara.shortcodes.scanner import Call
+
+
+def bind(call: Call, command: Command) -> tuple[dict[str, Any], list[CodeProblem]]:
+    """The command's arguments, as its types want them, and everything that keeps them from it."""
+    bound: dict[str, Any] = {}
+    problems: list[CodeProblem] = []
+    for field in command.fields:
+        if field.name not in call.args:
+            if field.required:
+                problems.append(_missing(call, command, field))
+            continue
+        value = call.args[field.name]
+        try:
+            bound[field.name] = msgspec.convert(value, field.type)
+        except msgspec.ValidationError as error:
+            problems.append(_wrong(call, field, value, error))
+    return bound, problems
+
+
+def _missing(call: Call, command: Command, field: Field) -> CodeProblem:
+    order = ":".join(each.name for each in command.positional)
+    return CodeProblem(
+        code="missing_field",
+        where=f"field '{field.name}'",
+        message=f"'{field.name}' is missing",
+        fix=f"the fields are [{command.shortcode}:{order}]",
+        position=call.span,
+        shortcode=call.shortcode,
+        field=field.name,
+        allowed=allowed(field),
+    )
+
+
+def _wrong(call: Call, field: Field, value: Any, error: msgspec.ValidationError) -> CodeProblem:
+    choices = [str(choice) for choice in _choices(field.type)]
+    return CodeProblem(
+        code="wrong_type",
+        where=f"field '{field.name}'",
+        message=f"'{field.name}' cannot be {shown(value)}: {str(error)[:1].lower()}{str(error)[1:]}",
+        fix=nearest(str(value), choices) or f"write {allowed(field)}",
+        position=call.spans.get(field.name, call.span),
+        shortcode=call.shortcode,
+        field=field.name,
+        read=shown(value),
+        allowed=allowed(field),
+        nearest=(nearest(str(value), choices) or "").partition("'")[2].partition("'")[0],
+    )
+
+
+_FORMS = {
+    "text": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "flag": "true or false",
+    "names": "names separated by commas",
+    "moment": "seconds, a duration such as 5m, or an ISO time",
+    "rest": "text",
+}
+
+
+def allowed(field: Field) -> str:
+    """What may stand in a field, in words."""
+    choices = _choices(field.type)
+    if choices:
+        return "one of " + ", ".join(map(str, choices))
+    if field.form == "json":
+        return "a JSON list" if _plain(field.type) is list else "a JSON object"
+    limits = [
+        f"{word} {bound:g}"
+        for meta in get_args(field.type)
+        if isinstance(meta, msgspec.Meta)
+        for word, bound in (("above", meta.gt), ("from", meta.ge), ("to", meta.le))
+        if bound is not None
+    ]
+    return " ".join([_FORMS[field.form], *limits])
+
+
+def _plain(kind: Any) -> Any:
+    """A type without its annotations and arguments."""
+    if get_origin(kind) is Annotated:
+        return _plain(get_args(kind)[0])
+    return get_origin(kind) or kind
+
+
+def _choices(kind: Any) -> tuple[Any, ...]:
+    """The values of a Literal."""
+    origin = get_origin(kind)
+    if origin is Literal:
+        return get_args(kind)
+    if origin in (Annotated, Union, types.UnionType):
+        return _choices(get_args(kind)[0])
+    return ()

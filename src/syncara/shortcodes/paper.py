@@ -1,0 +1,125 @@
+"""A reply on paper: its codes read, placed, bound and carried out on a draft; with everything that is wrong.
+
+Reading a reply changes nothing, so that a correction can be tried out by reading the corrected text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from syncara.commands.desk import Desk
+from syncara.commands.draft import Chat, Draft, Said
+from syncara.commands.registry import Command
+from syncara.core.errors import Problem, SyncaraError, ValidationError
+from syncara.core.model import Author
+from syncara.shortcodes.bind import bind
+from syncara.shortcodes.problems import CodeProblem
+from syncara.shortcodes.scanner import Call, scan
+
+_FIELD = re.compile(r"field '(\w+)'")
+_LISTED = re.compile(r"step (\d+) of the list, ")
+
+
+class Found(NamedTuple):
+    """A problem, and the number of its code."""
+
+    place: int
+    problem: CodeProblem
+
+
+class Paper(NamedTuple):
+    text: str
+    calls: list[Call]
+    said: list[Said | None]
+    """What each code answers; None where it could not be carried out."""
+    draft: Draft
+    found: list[Found]
+    """Everything that is wrong, in the order of the text."""
+
+
+def read(text: str, desk: Desk, chat: Chat, author: Author, commands: Mapping[str, Command]) -> Paper:
+    """Carry the codes of a reply out on a new draft."""
+    draft = Draft(desk, chat, author, commands)
+    calls = scan(text, commands)
+    paper = Paper(text, calls, [], draft, [])
+    for place, call in enumerate(calls):
+        draft.place, draft.inline = place, not call.alone
+        paper.said.append(_carry_out(paper, place, call))
+    paper.found.extend(Found(place, _located(calls[place], problem)) for place, problem in draft.settle())
+    paper.found.sort(key=lambda found: (found.place, found.problem.position))
+    return paper
+
+
+def _carry_out(paper: Paper, place: int, call: Call) -> Said | None:
+    draft, command = paper.draft, paper.draft.commands.get(call.shortcode)
+    problems = [call.error] if call.error is not None else []
+    if command is None:
+        paper.found.extend(Found(place, problem) for problem in problems)
+        return None
+    if not problems and (misplaced := _misplaced(call, command)) is not None:
+        problems.append(misplaced)
+    bound, unbound = bind(call, command) if call.error is None else ({}, [])
+    problems += unbound
+    said: Said | None = None
+    if call.error is not None or unbound:
+        _stand_in(draft, call)
+    else:
+        try:
+            said = command.run(draft, **bound)
+        except SyncaraError as error:
+            each = error.problems if isinstance(error, ValidationError) else [error.problem]
+            problems += [_located(call, problem) for problem in each]
+            _stand_in(draft, call)
+    paper.found.extend(Found(place, problem) for problem in problems)
+    return said
+
+
+def _misplaced(call: Call, command: Command) -> CodeProblem | None:
+    """A code that stands where it does not act, and yet is not shown as code."""
+    if call.alone or command.kind == "reads" or (command.kind == "makes" and call.ends_line):
+        return None
+    rule = "nothing but codes may stand on its line" if command.kind == "acts" else "no words may follow it on its line"
+    return CodeProblem(
+        code="in_sentence",
+        where="",
+        message=f"{call.shortcode} stands in a sentence: {rule}",
+        fix="put it on a line of its own to act, or between backticks to show it",
+        position=call.span,
+        shortcode=call.shortcode,
+    )
+
+
+def _stand_in(draft: Draft, call: Call) -> None:
+    """So that the codes after one that is wrong are not found wrong because of it."""
+    name = call.shortcode.rpartition(":")[2]
+    args = call.args
+    if name == "CREATE_WORKFLOW":
+        draft.stand_in(str(args.get("name", "")))
+    elif name == "ADD_STEP":
+        draft.stand_in_step(str(args.get("workflow_id", "workflow_id")), args.get("name"))
+    elif draft.commands[call.shortcode].kind == "makes":
+        draft.stand_in_run()
+
+
+def _located(call: Call, problem: Problem) -> CodeProblem:
+    """A problem of what a code asks for, at the place in the text where that was written."""
+    if isinstance(problem, CodeProblem):
+        return problem
+    named = _FIELD.search(problem.where)
+    field = named[1] if named else problem.where
+    field = {"global_timeout": "timeout", "max_parallel_steps": "max_parallel", "retry_count": "retries"}.get(
+        field, field
+    )
+    known = {name for name in call.args if name == field}
+    if not known:  # a step of a list, or the definition as a whole
+        field = "steps" if "steps" in call.args and _LISTED.search(problem.where) else ""
+    guess = problem.fix.partition("Did you mean '")[2].partition("'")[0]
+    return CodeProblem(
+        **{name: getattr(problem, name) for name in problem.__struct_fields__},
+        position=call.spans.get(field, call.span),
+        shortcode=call.shortcode,
+        field=field,
+        nearest=guess,
+    )

@@ -1,0 +1,230 @@
+"""One reply of an assistant, from its text to what the chat reads: all of it happens, once, or nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import weakref
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from html import escape
+from typing import Any, NamedTuple
+
+import msgspec
+
+from syncara import answers
+from syncara.abc import Change, Record
+from syncara.answers import Form, Language
+from syncara.commands import available
+from syncara.commands.desk import Desk
+from syncara.commands.draft import Chat
+from syncara.core import views
+from syncara.core.errors import StorageError
+from syncara.core.graph import Plan
+from syncara.core.model import Workflow
+from syncara.core.views import Execution
+from syncara.runtimes.local import Boards
+from syncara.shortcodes import note, paper, repair, single
+from syncara.shortcodes.announce import Announcement, Announcer
+from syncara.shortcodes.outcome import Outcome, Reply
+from syncara.shortcodes.paper import Paper
+from syncara.shortcodes.problems import CodeProblem
+
+RECEIPT = "receipt"
+TRIES_MAX = 3
+"""How often a reply is read again because a program changed the same definition meanwhile."""
+
+
+class _Receipt(msgspec.Struct, frozen=True):
+    """What is kept of a reply, so that the same message never acts twice."""
+
+    hash: str
+    reply: Reply
+
+
+class Manner(NamedTuple):
+    """How answers are written."""
+
+    language: Language
+    form: Form
+
+
+class Replies:
+    def __init__(self, desk: Desk, announcer: Announcer | None) -> None:
+        """`announcer`: tells the chat how its runs end; None: nobody does."""
+        self._desk = desk
+        self._announcer = announcer
+        self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+
+    async def process(self, text: str, chat: Chat, language: Language | None, form: Form) -> Reply:
+        """See `MultiStepProcessor.process_reply`."""
+        manner = Manner(language or answers.detect_language(text), form)
+        return await self._in_turn(chat, lambda: self._carry_out(text, chat, manner))
+
+    def check(self, text: str, chat: Chat, language: Language | None, form: Form) -> Reply:
+        """See `MultiStepProcessor.check_reply`."""
+        manner = Manner(language or answers.detect_language(text), form)
+        stored = self._stored(text, chat, manner)
+        if stored is not None:
+            return stored
+        read = self._reader(chat)
+        sheet = read(text)
+        if sheet.found:
+            return _refused(sheet, repair.complete(sheet, read), manner)
+        as_written = tuple(Outcome(call.shortcode, True, None, text[slice(*call.span)]) for call in sheet.calls)
+        return Reply(True, _prose(text, form), as_written)
+
+    async def command(
+        self, shortcode: str, fields: Mapping[str, Any], chat: Chat, language: Language, form: Form
+    ) -> Reply:
+        """See `MultiStepProcessor.give_command`."""
+        return await self._in_turn(chat, lambda: self._command(shortcode, fields, chat, Manner(language, form)))
+
+    async def _in_turn(self, chat: Chat, carry_out: Callable[[], Awaitable[Reply]]) -> Reply:
+        """One after another in each chat, and again where a program changed the same definition meanwhile."""
+        lock = self._locks.setdefault(_key(chat.chat_id), asyncio.Lock())
+        async with lock:
+            for tries_left in reversed(range(TRIES_MAX)):
+                try:
+                    return await carry_out()
+                except StorageError as error:
+                    if error.code != "conflict" or not tries_left:
+                        raise
+        raise AssertionError("the loop returns or raises")
+
+    def _stored(self, text: str, chat: Chat, manner: Manner) -> Reply | None:
+        """What came of this message before; a refusal when it acted with another text."""
+        record = None if chat.message_id is None else self._desk.record(RECEIPT, _key(chat.chat_id, chat.message_id))
+        if record is None or record.body is None:
+            return None
+        receipt = msgspec.json.decode(record.body, type=_Receipt)
+        if receipt.hash == _hash(text):
+            return receipt.reply
+        if not receipt.reply.ok:
+            return None
+        problem = CodeProblem(
+            "message_changed",
+            f"message {chat.message_id}",
+            "this message has acted already, with another text",
+            "put what is new into a message of its own",
+        )
+        return _refusal(text, [problem], manner)
+
+    def _reader(self, chat: Chat) -> Callable[[str], Paper]:
+        commands = available(self._desk.shortcodes)
+        return lambda text: paper.read(text, self._desk, chat, "ai", commands)
+
+    async def _carry_out(self, text: str, chat: Chat, manner: Manner) -> Reply:
+        stored = self._stored(text, chat, manner)
+        if stored is not None:
+            return stored
+        read = self._reader(chat)
+        sheet = read(text)
+        if not sheet.calls:
+            return Reply(True, _prose(text, manner.form))
+        if not sheet.found:
+            return await self._commit(sheet, manner)
+        refused = _refused(sheet, repair.complete(sheet, read), manner)
+        await self._desk.write(_receipt(sheet, refused))
+        return refused
+
+    async def _command(self, shortcode: str, fields: Mapping[str, Any], chat: Chat, manner: Manner) -> Reply:
+        commands = available(self._desk.shortcodes)
+        sheet = single.carry_out(shortcode, fields, self._desk, chat, commands)
+        if commands[shortcode].kind == "reads":
+            return _done(sheet, _Look(self._desk, {}, []), manner)
+        return await self._commit(sheet, manner)
+
+    async def _commit(self, sheet: Paper, manner: Manner) -> Reply:
+        """Make all of a draft true in one transaction."""
+        made: list[Reply] = []
+
+        def finish(boards: Boards, changed: list[bool]) -> Sequence[Change]:
+            made.append(_done(sheet, _Look(self._desk, boards, changed), manner))
+            return [*sheet.draft.changes(), *_receipt(sheet, made[0]), *self._announcements(sheet, manner)]
+
+        plans = {start.sheet.id: Plan(start.sheet.workflow()) for start in sheet.draft.starts}
+        starts = [(start.started, plans[start.sheet.id]) for start in sheet.draft.starts]
+        await self._desk.commit(starts, sheet.draft.facts, finish)
+        return made[0]
+
+    def _announcements(self, sheet: Paper, manner: Manner) -> list[Change]:
+        chat_id = sheet.draft.chat.chat_id
+        if chat_id is None or self._announcer is None or sheet.draft.author != "ai":
+            return []
+        runs = [start.started.execution_id for start in sheet.draft.starts]
+        return self._announcer.owe(runs, Announcement(chat_id, *manner), sheet.draft.now)
+
+
+class _Look:
+    """How things are once the draft is committed: on the boards that the same transaction writes, or on disk."""
+
+    def __init__(self, desk: Desk, boards: Boards, changed: list[bool]) -> None:
+        self._desk = desk
+        self._boards = boards
+        self._changed = changed
+
+    def execution(self, execution_id: str) -> Execution:
+        board = self._boards.get(execution_id)
+        return self._desk.execution(execution_id) if board is None else views.snapshot(board)
+
+    def definition(self, execution_id: str) -> Workflow | None:
+        board = self._boards.get(execution_id)
+        return self._desk.definition(execution_id) if board is None else board.plan.workflow
+
+    def changed(self, fact: int) -> bool:
+        return self._changed[fact]
+
+
+def _done(sheet: Paper, look: _Look, manner: Manner) -> Reply:
+    outcomes = []
+    for place, (call, said) in enumerate(zip(sheet.calls, sheet.said, strict=True)):
+        assert said is not None
+        text = answers.render(said(look) if callable(said) else said, manner.language, manner.form)
+        text = text if call.alone else text.partition("\n")[0]
+        outcomes.append(Outcome(call.shortcode, True, sheet.draft.ids.get(place), text))
+    execution_ids = tuple(start.started.execution_id for start in sheet.draft.starts)
+    return Reply(True, _compose(sheet, outcomes, manner.form), tuple(outcomes), execution_ids=execution_ids)
+
+
+def _refused(sheet: Paper, problems: Sequence[CodeProblem], manner: Manner) -> Reply:
+    wrong = {found.place: found.problem.message for found in reversed(sheet.found)}
+    outcomes = tuple(
+        Outcome(call.shortcode, False, None, wrong.get(place, "not done, because another code is wrong"))
+        for place, call in enumerate(sheet.calls)
+    )
+    return msgspec.structs.replace(_refusal(sheet.text, problems, manner), outcomes=outcomes)
+
+
+def _refusal(text: str, problems: Sequence[CodeProblem], manner: Manner) -> Reply:
+    said = answers.render(answers.refusal(problems), manner.language, manner.form)
+    return Reply(False, said, errors=tuple(problems), note=note.write(text, problems))
+
+
+def _compose(sheet: Paper, outcomes: Sequence[Outcome], form: Form) -> str:
+    """The reply's text with each code replaced by its answer."""
+    parts, end = [], 0
+    for call, outcome in zip(sheet.calls, outcomes, strict=True):
+        parts += [_prose(sheet.text[end : call.span[0]], form), outcome.text]
+        end = call.span[1]
+    return "".join([*parts, _prose(sheet.text[end:], form)])
+
+
+def _prose(text: str, form: Form) -> str:
+    return escape(text, quote=False) if form == "html" else text
+
+
+def _receipt(sheet: Paper, reply: Reply) -> list[Change]:
+    chat = sheet.draft.chat
+    if chat.message_id is None:
+        return []
+    body = msgspec.json.encode(_Receipt(_hash(sheet.text), reply))
+    return [Record(RECEIPT, _key(chat.chat_id, chat.message_id), sheet.draft.now, body)]
+
+
+def _key(*ids: Any) -> str:
+    """Ids of chats and messages as one text; their types count, so 5 and '5' differ."""
+    return msgspec.json.encode(ids).decode()
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()

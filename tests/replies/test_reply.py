@@ -1,0 +1,219 @@
+"""A reply is carried out as a whole, once, in its own chat."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from syncara import ExecutionStatus, MultiStepProcessor
+from tests.replies.support import Chats, traces
+
+CREATE = "[MULTISTEP:CREATE_WORKFLOW:Tea:Makes tea:600:2]"
+BOIL = '[MULTISTEP:ADD_STEP:workflow_id:Boil:log:{"message":"boiling"}]'
+POUR = '[MULTISTEP:ADD_STEP:workflow_id:Pour:log:{"message":"pouring"}:step1_id:60]'
+EXECUTE = '[MULTISTEP:EXECUTE:workflow_id:{"guest":"Ana"}]'
+TEA = f"I make tea.\n\n{CREATE}\n{BOIL}\n{POUR}\n{EXECUTE}\n\nIt is under way."
+
+
+async def test_a_reply_makes_adds_and_runs_in_order(bot: MultiStepProcessor) -> None:
+    """The codes of one reply build a workflow and start it; its steps are what was written."""
+    reply = await bot.process_reply(TEA, chat_id=5, user_id=7, message_id=1)
+
+    assert (True, (), None) == (reply.ok, reply.errors, reply.note)
+    run = await bot.wait(reply.execution_ids[0], 10)
+    assert (ExecutionStatus.COMPLETED, "Tea", {"guest": "Ana"}) == (run.status, run.workflow_name, run.context)
+    assert (5, 7, 1) == (run.chat_id, run.user_id, run.message_id)
+    boil, pour = bot.get_workflow(run.workflow_id).steps
+    assert ((), (boil.id,), 60) == (boil.dependencies, pour.dependencies, pour.timeout)
+
+
+async def test_the_text_keeps_its_prose_and_shows_no_code(bot: MultiStepProcessor) -> None:
+    """Each code becomes a readable line; what stands around it stays."""
+    reply = await bot.process_reply(TEA, chat_id=5)
+
+    assert "[MULTISTEP" not in reply.text
+    assert reply.text.startswith("I make tea.\n\n")
+    assert reply.text.endswith("\n\nIt is under way.")
+    assert [outcome.text for outcome in reply.outcomes] == reply.text.split("\n\n")[1].split("\n")
+
+
+async def test_outcomes_carry_what_was_made(bot: MultiStepProcessor) -> None:
+    """A workflow's, a step's or a run's id, in the order of the codes."""
+    reply = await bot.process_reply(TEA, chat_id=5)
+    run = bot.get_execution(reply.execution_ids[0])
+    flow = bot.get_workflow(run.workflow_id)
+
+    assert [flow.id, *(step.id for step in flow.steps), run.id] == [outcome.id for outcome in reply.outcomes]
+
+
+async def test_a_reply_without_codes_is_left_as_it_is(bot: MultiStepProcessor) -> None:
+    """Prose is prose, brackets included."""
+    text = "See [1] and [the page](x). [NOTE: nothing runs]"
+    reply = await bot.process_reply(text, chat_id=5, message_id=1)
+
+    assert (True, text, ()) == (reply.ok, reply.text, reply.outcomes)
+
+
+async def test_one_wrong_code_and_nothing_runs(bot: MultiStepProcessor) -> None:
+    """A reply is checked as a whole before anything of it happens."""
+    reply = await bot.process_reply(TEA.replace(":log:", ":lgo:", 1), chat_id=5, message_id=1)
+
+    assert not reply.ok
+    assert ["unknown_handler"] == [problem.code for problem in reply.errors]
+    assert (0, 0, 0) == traces(bot)
+    assert reply.note is not None
+    assert "'log'" in reply.note
+    assert "It is under way" not in reply.text
+
+
+async def test_all_problems_are_told_at_once(bot: MultiStepProcessor) -> None:
+    """The model gets one note with everything in it, in the order of the text."""
+    text = TEA.replace(":log:", ":lgo:", 1).replace("step1_id:60", "Boill") + "\n[MULTISTEP:LIST_EXECUTIONS:activ]"
+    reply = await bot.process_reply(text, chat_id=5)
+
+    assert ["unknown_handler", "unknown_dependency", "unknown_status"] == [problem.code for problem in reply.errors]
+    assert [text.index("lgo"), text.index("Boill"), text.index("activ")] == [p.position[0] for p in reply.errors]
+
+
+async def test_a_message_acts_once(bot: MultiStepProcessor) -> None:
+    """The same message again returns the same Reply and does nothing."""
+    first = await bot.process_reply(TEA, chat_id=5, message_id=1)
+    await bot.wait(first.execution_ids[0], 10)
+    before = traces(bot)
+
+    assert first == await bot.process_reply(TEA, chat_id=5, message_id=1)
+    assert before == traces(bot)
+
+
+async def test_a_message_acts_once_over_restarts(database: Path) -> None:
+    """The receipt is in the database, in the transaction of what it stands for."""
+    async with MultiStepProcessor(database) as bot:
+        first = await bot.process_reply(TEA, chat_id=5, message_id=1)
+    async with MultiStepProcessor(database) as bot:
+        assert first == await bot.process_reply(TEA, chat_id=5, message_id=1)
+        assert 1 == len(bot.list_executions())
+
+
+async def test_a_message_that_acted_takes_no_other_text(bot: MultiStepProcessor) -> None:
+    """An edited message does not act a second time."""
+    await bot.process_reply(TEA, chat_id=5, message_id=1)
+    reply = await bot.process_reply(TEA + EXECUTE, chat_id=5, message_id=1)
+
+    assert (False, ["message_changed"]) == (reply.ok, [problem.code for problem in reply.errors])
+    assert 1 == len(bot.list_executions())
+
+
+async def test_a_message_that_was_refused_may_be_corrected(bot: MultiStepProcessor) -> None:
+    """Nothing of a refused reply happened, so its message is free to act."""
+    refused = await bot.process_reply(TEA.replace(":log:", ":lgo:", 1), chat_id=5, message_id=1)
+    reply = await bot.process_reply(TEA, chat_id=5, message_id=1)
+
+    assert (False, True) == (refused.ok, reply.ok)
+
+
+async def test_the_same_message_id_in_two_chats_is_two_messages(bot: MultiStepProcessor) -> None:
+    """Messages are counted per chat, and 5 and '5' are two chats."""
+    replies = [await bot.process_reply(TEA, chat_id=chat, message_id=1) for chat in (5, "5", 6)]
+
+    assert 3 == len({reply.execution_ids[0] for reply in replies})
+
+
+async def test_the_same_message_twice_at_once_acts_once(bot: MultiStepProcessor) -> None:
+    """Replies of one chat are carried out one after the other."""
+    both = await asyncio.gather(*(bot.process_reply(TEA, chat_id=5, message_id=1) for _ in range(2)))
+
+    assert both[0] == both[1]
+    assert 1 == len(bot.list_executions())
+
+
+async def test_two_chats_with_interleaved_replies_never_touch(bot: MultiStepProcessor) -> None:
+    """`workflow_id` and `execution_id` are this chat's, whatever happens elsewhere meanwhile."""
+    await bot.process_reply(CREATE, chat_id=5)
+    await bot.process_reply(CREATE.replace("Tea", "Coffee"), chat_id=6)
+    await bot.process_reply(BOIL, chat_id=5)
+    await bot.process_reply(BOIL.replace("Boil", "Grind"), chat_id=6)
+    tea = await bot.process_reply(EXECUTE, chat_id=5)
+    coffee = await bot.process_reply(EXECUTE, chat_id=6)
+    status = await bot.process_reply("[MULTISTEP:STATUS:execution_id]", chat_id=5)
+
+    runs = [bot.get_execution(reply.execution_ids[0]) for reply in (tea, coffee)]
+    assert [("Tea", 5, ["Boil"]), ("Coffee", 6, ["Grind"])] == [
+        (r.workflow_name, r.chat_id, list(r.steps)) for r in runs
+    ]
+    assert tea.execution_ids[0] == status.outcomes[0].id
+
+
+async def test_another_chats_things_are_not_found(bot: MultiStepProcessor) -> None:
+    """The id of another chat's workflow or run is answered like one that does not exist."""
+    made = await bot.process_reply(TEA, chat_id=5)
+    run = made.execution_ids[0]
+    flow = bot.get_execution(run).workflow_id
+    for code in (f"[MULTISTEP:CANCEL:{run}]", f"[MULTISTEP:STATUS:{run}]", f"[MULTISTEP:EXECUTE:{flow}]"):
+        other = await bot.process_reply(code, chat_id=6)
+        unknown = await bot.process_reply(code.replace(run, "ex_0").replace(flow, "wf_0"), chat_id=6)
+        blank = [reply.errors[0].message.replace(run, "X").replace(flow, "X") for reply in (other,)]
+        assert blank == [unknown.errors[0].message.replace("ex_0", "X").replace("wf_0", "X")]
+
+
+async def test_steps_go_on_counting_over_replies(bot: MultiStepProcessor) -> None:
+    """`step1` is the first step of the workflow, whichever reply added it."""
+    for text in (CREATE, BOIL, POUR):
+        assert (await bot.process_reply(text, chat_id=5)).ok
+    flow = bot.get_workflow(bot.list_workflows()[0].id)
+
+    assert (flow.steps[0].id,) == flow.steps[1].dependencies
+
+
+async def test_a_status_after_a_start_tells_of_that_run(bot: MultiStepProcessor) -> None:
+    """Answers show what the reply's own transaction made true."""
+    reply = await bot.process_reply(f"{TEA}\nUse [MULTISTEP:STATUS:execution_id] to follow.", chat_id=5)
+
+    last = reply.outcomes[-1]
+    assert (reply.execution_ids[0], 1) == (last.id, len(last.text.splitlines()))
+    assert f"Use {last.text} to follow." in reply.text
+    assert "Tea" in last.text
+
+
+async def test_a_run_started_and_cancelled_in_one_reply_never_begins(bot: MultiStepProcessor) -> None:
+    """Facts follow starts, in one transaction."""
+    reply = await bot.process_reply(f"{TEA}\n[MULTISTEP:CANCEL:execution_id]", chat_id=5)
+
+    assert ExecutionStatus.CANCELLED == bot.get_execution(reply.execution_ids[0]).status
+
+
+async def test_steps_after_the_start_are_refused(bot: MultiStepProcessor) -> None:
+    """A run keeps the steps it started with, so a later step would silently be left out."""
+    reply = await bot.process_reply(f"{CREATE}\n{BOIL}\n{EXECUTE}\n{POUR}", chat_id=5)
+
+    assert ["late_step"] == [problem.code for problem in reply.errors]
+    assert (0, 0, 0) == traces(bot)
+
+
+async def test_a_wrong_code_does_not_make_the_others_wrong(bot: MultiStepProcessor) -> None:
+    """What follows a code that could not be read is judged as if it could."""
+    text = TEA.replace("[MULTISTEP:CREATE_WORKFLOW:", "[MULTISTEP:CREATE_WORKFLOW::")
+    reply = await bot.process_reply(f"{text}\n[MULTISTEP:STATUS:execution_id]", chat_id=5)
+
+    assert 1 == len({problem.position for problem in reply.errors})
+
+
+async def test_an_effect_outside_becomes_a_run_of_one_step(bot: MultiStepProcessor, chats: Chats) -> None:
+    """GROUP:PIN_MESSAGE pins through the Messenger, durably."""
+    reply = await bot.process_reply("[GROUP:PIN_MESSAGE:message_id]", chat_id=5, message_id=42)
+    await bot.wait(reply.execution_ids[0], 10)
+
+    assert [(5, 42)] == chats.pinned
+
+
+async def test_a_registered_family_is_understood(bot: MultiStepProcessor) -> None:
+    """`register_shortcode` makes a command of its own; everything after its name is its params."""
+    got = []
+
+    async def kick(params: str, execution: object) -> None:
+        got.append(params)
+
+    bot.register_shortcode("GROUP:KICK", kick)
+    reply = await bot.process_reply("[GROUP:KICK:ana:2h]", chat_id=5)
+    await bot.wait(reply.execution_ids[0], 10)
+
+    assert ["ana:2h"] == got
