@@ -14,8 +14,9 @@ help: ## list the targets
 
 setup: $(READY) ## make .venv with Syncara and the tools, or bring it up to date
 
-demo: $(READY) ## an onboarding run, killed in the middle and finished by a new process
+demo: $(READY) ## a run whose process is killed in the middle, and an assistant's reply that starts one
 	$(PY) examples/onboarding/demo.py
+	$(PY) examples/assistant/demo.py
 
 test: check ## the checks, then every test
 	$(PY) -m pytest

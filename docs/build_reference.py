@@ -49,7 +49,8 @@ def doc(thing: object) -> str:
 
 def methods(cls: type, *, own: bool = False) -> list[str]:
     found = []
-    for name, member in vars(cls).items():
+    members = {name: member for base in reversed(cls.__mro__[:-1]) for name, member in vars(base).items()}
+    for name, member in members.items():
         constructor = own and name == "__init__"
         if inspect.isfunction(member) and (constructor or not name.startswith("_")):
             title = cls.__name__ if constructor else ("await " * inspect.iscoroutinefunction(member)) + name

@@ -101,6 +101,19 @@ class Record(NamedTuple):
 Change = NewWorkflow | NewSteps | HideWorkflow | Record
 
 
+class Unsealed(NamedTuple):
+    """An entry of the audit before it is chained to the one before it: the runtime does that when it is written."""
+
+    at: float
+    """Unix time."""
+    body: bytes
+    """As JSON."""
+
+
+Addition = Change | Unsealed
+"""What goes into a transaction of the runtime beside events."""
+
+
 class Owner(NamedTuple):
     """Whose definitions and executions: those of one chat, or, with None, those without a chat."""
 
@@ -198,6 +211,9 @@ class Store(Protocol):
         """
 
     # Records.
+    def put(self, record: Record) -> None:
+        """Write or delete one, from any process beside the runner; one transaction, and returns after it."""
+
     def record(self, kind: str, key: str) -> Record | None: ...
 
     def records(self, kind: str, *, after: str = "", limit: int = 1000, newest_first: bool = False) -> list[Record]:
@@ -273,6 +289,16 @@ class Messenger(Protocol):
     async def edit(self, chat_id: Any, message_id: Any, text: str, *, idempotency_key: str) -> None: ...
 
     async def pin(self, chat_id: Any, message_id: Any, *, idempotency_key: str) -> None: ...
+
+
+class Asker(Protocol):
+    """What a Messenger may be able to do beside: ask a person whether a plan may run."""
+
+    async def ask(self, chat_id: Any, text: str, approval_id: str, *, idempotency_key: str) -> bool | None:
+        """Show `text` with two buttons. None: whoever presses one is passed on to `approve` or `refuse` later.
+
+        True or False: somebody who may has answered here and now, as on the console.
+        """
 
 
 class Notifier(Protocol):

@@ -1,185 +1,33 @@
-"""The public MultiStepProcessor: it holds what it was given, opens the engine at first use, and delegates."""
+"""The public MultiStepProcessor: it only delegates."""
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from typing import Any, Self, TypeVar, overload
+from typing import Any, TypeVar, overload
 
-from syncara import arguments, settings
-from syncara.abc import Clock, Documents, HandlerFunction, Messenger, Notifier, ShortcodeFunction, Store
+from syncara import arguments
+from syncara.abc import HandlerFunction, ShortcodeFunction
 from syncara.answers import Form, Language
 from syncara.commands import COMMANDS
 from syncara.commands.draft import Chat
 from syncara.core import events as e
-from syncara.core.errors import InvalidStateError, Problem, ValidationError
+from syncara.core.errors import Problem, ValidationError
 from syncara.core.model import Workflow
 from syncara.core.views import Execution, LogLine
-from syncara.engine import Engine
-from syncara.handlers.registry import Handlers
-from syncara.processor import Processor
+from syncara.opening import Opening
+from syncara.policy.approvals import Answer, Approval
 from syncara.shortcodes.outcome import Reply
-from syncara.templates.builtin import BUILTIN
 from syncara.templates.generated import batch, quick
-from syncara.templates.registry import Templates
 
 F = TypeVar("F", bound=HandlerFunction)
 
 
-class MultiStepProcessor:
+class MultiStepProcessor(Opening):
     """Durable workflows on one SQLite file. Making one does no I/O; the first call opens the database.
 
     Awaited methods that need the runner start it. Methods that are not awaited work from any thread, inside or outside
     an event loop; those that write return after the commit (one fsync). `async with` starts and stops it.
     """
-
-    def __init__(
-        self,
-        database: str | os.PathLike[str] | None = None,
-        *,
-        messenger: Messenger | None = None,
-        documents: Documents | str | None = None,
-        notifier: Notifier | None = None,
-        durability: settings.Durability | None = None,
-        retention: float | None = None,
-        workspace: str | os.PathLike[str] | None = None,
-        announce: bool | None = None,
-        read_only: bool = False,
-        hands_off: bool = False,
-        store: Store | None = None,
-        clock: Clock | None = None,
-    ) -> None:
-        """What is not given comes from the environment (see syncara.settings), then from the defaults.
-
-        database: the SQLite file; default `syncara.db`. documents: an implementation, or a `mongodb://` URL; default:
-        collections in the database file. durability: `full` survives power loss, `fast` only kill -9.
-        retention: seconds that finished runs are kept; the default keeps them until `cleanup`. workspace: the folder of
-        relative paths in file_operation; default `workspace`. announce: tell a chat how the runs that its replies started
-        end, and when one waits for someone; default True. read_only: the database must exist, and everything that
-        would change it raises StorageError. hands_off: runs can be steered, but none of their steps runs here; for
-        tools that reach into the database of a bot that is down. store and clock: replacements, for tests.
-        """
-        self._given: dict[str, Any] = {
-            "database": database,
-            "messenger": messenger,
-            "documents": documents,
-            "notifier": notifier,
-            "durability": durability,
-            "retention": retention,
-            "workspace": workspace,
-            "announce": announce,
-            "read_only": read_only,
-            "hands_off": hands_off,
-            "store": store,
-            "clock": clock,
-        }
-        self._handlers = Handlers()
-        self._templates = Templates(BUILTIN)
-        self._shortcodes: dict[str, ShortcodeFunction] = {}
-        self._opening = threading.Lock()
-        self._opened: Engine | None = None
-
-    def configure(
-        self,
-        *,
-        database: str | os.PathLike[str] | None = None,
-        messenger: Messenger | None = None,
-        documents: Documents | str | None = None,
-        notifier: Notifier | None = None,
-        durability: settings.Durability | None = None,
-        retention: float | None = None,
-        workspace: str | os.PathLike[str] | None = None,
-        announce: bool | None = None,
-        read_only: bool | None = None,
-        hands_off: bool | None = None,
-    ) -> None:
-        """Set what the constructor takes, before first use. Raises InvalidStateError once the database is open."""
-        if self._opened is not None:
-            raise InvalidStateError(
-                "already_open",
-                "the database is open already",
-                "configure",
-                "call configure before the first workflow is made",
-            )
-        given = {
-            "database": database,
-            "messenger": messenger,
-            "documents": documents,
-            "notifier": notifier,
-            "durability": durability,
-            "retention": retention,
-            "workspace": workspace,
-            "announce": announce,
-            "read_only": read_only,
-            "hands_off": hands_off,
-        }
-        self._given.update({name: value for name, value in given.items() if value is not None})
-
-    @property
-    def _engine(self) -> Engine:
-        engine = self._opened
-        if engine is None:
-            with self._opening:
-                if self._opened is None:
-                    self._opened = Engine(self._given, self._handlers, self._templates, self._shortcodes)
-                engine = self._opened
-        return engine
-
-    @property
-    def _processor(self) -> Processor:
-        return self._engine.processor
-
-    # Life.
-
-    async def start(self) -> None:
-        """Become the runner of the database and take up its open runs. Raises DatabaseBusy beside another runner."""
-        self._engine.lifecycle.start()
-
-    async def stop(self) -> None:
-        """Interrupt what runs and close the database. The runs go on at the next start."""
-        engine = self._opened
-        if engine is not None:
-            engine.lifecycle.require_own_loop()
-            try:
-                await engine.lifecycle.stop()
-            finally:
-                engine.close()
-                if self._opened is engine:
-                    self._opened = None
-                if engine.own_documents is not None:
-                    await engine.own_documents.close()
-
-    def close(self) -> None:
-        """Close the database where it was only read or defined in; what runs is stopped with `await stop()`.
-
-        Raises InvalidStateError while this processor is the runner.
-        """
-        if self._opened is not None and self._opened.runtime.running:
-            raise InvalidStateError("running", "this processor runs workflows", "close", "use `await stop()`")
-        engine, self._opened = self._opened, None
-        if engine is not None:
-            engine.close()
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        await self.stop()
-
-    async def _started(self) -> Processor:
-        engine = self._engine
-        engine.lifecycle.start()
-        return engine.processor
-
-    @property
-    def documents(self) -> Documents:
-        """The collections that `database_operation` works on. Raises InvalidStateError when there are none."""
-        documents = self._engine.documents
-        if documents is None:
-            raise InvalidStateError("no_documents", "this processor has no documents", "documents", "pass documents=")
-        return documents
 
     # Definitions.
 
@@ -411,7 +259,8 @@ class MultiStepProcessor:
     ) -> Reply:
         """What `process_reply` would find wrong with a reply; nothing of it is carried out.
 
-        Where nothing is wrong, the outcomes are the codes as they are written.
+        Where nothing is wrong, the outcomes are the codes as they are written, and there is an execution id for each
+        run that would be started; it will get another one.
         """
         user_id, chat_id, message_id = arguments.chat_ids(user_id, chat_id, message_id)
         return self._engine.replies.check(text, Chat(chat_id, user_id, message_id), language, form)
@@ -428,14 +277,50 @@ class MultiStepProcessor:
     ) -> Reply:
         """Carry out one command, such as `MULTISTEP:EXECUTE`, in the developer's name.
 
-        fields: by their names, as JSON values. A command that only reads needs no runner. Raises NotFoundError,
-        InvalidStateError, and ValidationError with all problems.
+        fields: by their names, as JSON values. A command that only reads needs no runner; with `hands_off`, what is
+        started is left to the next one. Raises NotFoundError, InvalidStateError, ValidationError with all problems.
         """
         command = COMMANDS.get(shortcode)
         if command is None or command.kind != "reads":
             await self._started()
         user_id, chat_id, _ = arguments.chat_ids(user_id, chat_id, None)
-        return await self._engine.replies.command(shortcode, fields, Chat(chat_id, user_id), language, form)
+        chat, park = Chat(chat_id, user_id), bool(self._given["hands_off"])
+        return await self._engine.replies.command(shortcode, fields, chat, language, form, park=park)
+
+    def prompt(self, *, long: bool = False) -> str:
+        """What a language model must know to write codes here, for its system prompt; `long` adds worked examples."""
+        return self._engine.replies.prompt(long=long)
+
+    # Approvals.
+
+    def list_approvals(self, chat_id: int | str | None = None, status: str | None = "pending") -> list[Approval]:
+        """Approvals of one chat, or of all; the newest first. status: pending, approved, refused, expired, cancelled.
+
+        None: of every status.
+        """
+        return self._engine.approvals.listed(chat_id, status)
+
+    async def approve(self, approval_id: str, *, user_id: int | str, plan_hash: str | None = None) -> Approval:
+        """Let a plan run that waits for a person. plan_hash: the plan that was looked at; another one is not approved.
+
+        Raises ApprovalError: not_found, expired, used, not_allowed, plan_changed.
+        """
+        await self._started()
+        return await self._engine.approvals.answer(approval_id, user_id, Answer(True, plan_hash))
+
+    def leave_answer(
+        self, approval_id: str, *, approve: bool, plan_hash: str | None = None, reason: str | None = None
+    ) -> None:
+        """Answer in the operator's name beside the process that runs the database; it takes the answer within a second.
+
+        Raises ApprovalError: not_found, expired, used.
+        """
+        self._engine.approvals.leave(approval_id, Answer(approve, plan_hash, reason))
+
+    async def refuse(self, approval_id: str, *, user_id: int | str, reason: str | None = None) -> Approval:
+        """End a run that waits for a person. Raises ApprovalError: not_found, expired, used, not_allowed."""
+        await self._started()
+        return await self._engine.approvals.answer(approval_id, user_id, Answer(False, reason=reason))
 
     # What steps can use.
 
@@ -480,12 +365,16 @@ class MultiStepProcessor:
         """
         self._templates.register(name, build, params)
 
-    def register_shortcode(self, name: str, fn: ShortcodeFunction) -> None:
-        """Let `execute_shortcode` steps run `await fn(params, execution)` under a name such as `GROUP:PIN_MESSAGE`."""
+    def register_shortcode(self, name: str, fn: ShortcodeFunction, *, data: bool = False) -> None:
+        """Let `execute_shortcode` steps run `await fn(params, execution)` under a name such as `GROUP:PIN_MESSAGE`.
+
+        data: params only say what is said, never where it goes; so an assistant may fill them from the context.
+        """
         if not isinstance(name, str) or not name.strip() or not callable(fn):
             message = "a shortcode needs a name and a function of (params, execution)"
             raise ValidationError([Problem("wrong_type", "register_shortcode", message, "pass both")])
         self._shortcodes[name.strip().upper()] = fn
+        (self._data_shortcodes.add if data else self._data_shortcodes.discard)(name.strip().upper())
 
 
 multi_step_processor = MultiStepProcessor()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import weakref
 from collections import ChainMap
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Collection, Mapping, MutableMapping
 from typing import Any
 
 from syncara import settings
@@ -31,13 +31,22 @@ class Engine:
         handlers: Handlers,
         templates: Templates,
         shortcodes: MutableMapping[str, ShortcodeFunction],
+        data_shortcodes: Collection[str],
     ) -> None:
-        """`given`: what MultiStepProcessor was given, by name; None means: not given."""
+        """`given`: what MultiStepProcessor was given, by name; None means: not given.
+
+        data_shortcodes: those of `shortcodes` whose params are data.
+        """
         from syncara.commands.desk import Desk  # noqa: PLC0415
         from syncara.documents import open_documents  # noqa: PLC0415 - importing the package does no work
         from syncara.documents.embedded import EmbeddedDocuments  # noqa: PLC0415
         from syncara.handlers import basic, communication, context, data, files, web  # noqa: PLC0415
         from syncara.policy.addresses import PublicWeb  # noqa: PLC0415
+        from syncara.policy.approvals import Approvals  # noqa: PLC0415
+        from syncara.policy.auditor import Auditor  # noqa: PLC0415
+        from syncara.policy.gate import Gate  # noqa: PLC0415
+        from syncara.policy.policy import Policy, load  # noqa: PLC0415
+        from syncara.policy.secrets import Secrets  # noqa: PLC0415
         from syncara.runtimes.lifecycle import Lifecycle  # noqa: PLC0415
         from syncara.runtimes.local import LocalRuntime  # noqa: PLC0415
         from syncara.shortcodes.announce import Announcer  # noqa: PLC0415
@@ -46,7 +55,9 @@ class Engine:
 
         where = given.get("documents")
         named = {"documents": where if isinstance(where, str) else None}
-        plain = ("database", "durability", "retention", "workspace", "announce")
+        plain = ("database", "durability", "retention", "workspace", "announce", "secrets")
+        policy = given.get("policy")
+        named["policy"] = None if isinstance(policy, Policy) else policy
         chosen = settings.load({**{name: given.get(name) for name in plain}, **named})
         clock: Clock = given.get("clock") or SystemClock()
         store: Store | None = given.get("store")
@@ -61,26 +72,33 @@ class Engine:
             store = sqlite
         messenger = given.get("messenger") or communication.ConsoleMessenger()
         known = ChainMap(shortcodes, communication.shortcodes(messenger))
+        if not isinstance(policy, Policy):
+            policy = Policy() if chosen.policy is None else load(chosen.policy)
+        self.gate = Gate(policy, handlers.declares, data_shortcodes.__contains__)
         handlers.install(
             [
                 *basic.handlers(given.get("notifier") or _notifier(chosen.notify)),
                 *context.HANDLERS,
                 *communication.handlers(messenger, known),
-                *(data.handlers(documents) if documents is not None else ()),
+                *(data.handlers(documents, self.gate.scope) if documents is not None else ()),
                 *files.handlers(chosen.workspace),
-                *web.handlers(guard=lambda execution: PublicWeb()),
+                *web.handlers(guard=lambda execution: PublicWeb(), secrets=Secrets(settings.secrets(chosen.secrets))),
             ]
         )
         self.store = store
         self.documents = documents
-        self.runtime = LocalRuntime(store, handlers.get, self._plan, clock, hands_off=bool(given.get("hands_off")))
+        hands_off = bool(given.get("hands_off"))
+        self.runtime = LocalRuntime(
+            store, handlers.get, self._plan, clock, guard=self.gate, auditor=Auditor(store), hands_off=hands_off
+        )
         self.processor = Processor(store, handlers, self.runtime, messenger, clock)
-        desk = Desk(store, self.processor, self.runtime, handlers, templates, known, clock)
-        announcer = Announcer(desk, messenger)
+        desk = Desk(store, self.processor, self.runtime, handlers, templates, known, self.gate, clock)
+        self.approvals = Approvals(store, self.processor.readers, self.runtime, self.gate, clock)
+        announcer = Announcer(desk, self.approvals, messenger)
         self.runtime.audience.heard = announcer.hear
-        self.replies = Replies(desk, announcer if chosen.announce else None)
+        self.replies = Replies(desk, self.approvals, announcer if chosen.announce else None)
         clean_up = self._clean_up if chosen.retention is not None else None
-        self.lifecycle = Lifecycle(self.runtime, clean_up, None if given.get("hands_off") else announcer)
+        self.lifecycle = Lifecycle(self.runtime, clean_up, () if hands_off else (self.approvals, announcer))
         self.retention = chosen.retention
         self.close = weakref.finalize(self, store.close)
         """Also called at exit, so that a script that just ends leaves the write-ahead log folded into the database."""

@@ -42,7 +42,7 @@ class Processor:
         self._runtime = runtime
         self._messenger = messenger
         self._clock = clock
-        self._readers = Readers(store, self.plan)
+        self.readers = Readers(store, self.plan)
         self._plans: OrderedDict[tuple[str, int], Plan] = OrderedDict()
         self._plans_lock = threading.Lock()
         self._valid: dict[tuple[str, int], int] = {}
@@ -269,7 +269,7 @@ class Processor:
         if answer not in ANSWERS:
             fix = "answer 'retry' or 'fail'"
             raise ValidationError([Problem("wrong_type", "resolve_step", f"{answer!r} is no answer", fix)])
-        name = self._readers.read(execution_id, lambda board: views.snapshot(board).steps)
+        name = self.readers.read(execution_id, lambda board: views.snapshot(board).steps)
         if step not in name:
             fix = nearest(step, name) or "the steps are " + ", ".join(name)
             raise NotFoundError("not_found", f"the execution has no step '{step}'", execution_id, fix)
@@ -309,28 +309,28 @@ class Processor:
     # Looking.
 
     def get_execution(self, execution_id: str) -> Execution:
-        return self._readers.read(execution_id, views.snapshot)
+        return self.readers.read(execution_id, views.snapshot)
 
     def definition_of(self, execution_id: str) -> Workflow:
         """The definition as an execution pins it."""
-        return self._readers.read(execution_id, lambda board: board.plan.workflow)
+        return self.readers.read(execution_id, lambda board: board.plan.workflow)
 
     def get_progress(self, execution_id: str) -> dict[str, Any]:
-        return self._readers.read(execution_id, progress.describe)
+        return self.readers.read(execution_id, progress.describe)
 
     def cleanup(self, older_than_s: float) -> int:
         age = arguments.seconds("older_than", older_than_s)
         if age is None:
             raise ValidationError([Problem("wrong_type", "older_than", "it is missing", "give a number of seconds")])
         deleted = self._store.cleanup(self._clock.now() - age)
-        self._readers.forget()
+        self.readers.forget()
         return deleted
 
     def history(self, execution_id: str) -> list[e.AnyEvent]:
-        return journal.decode(self._store.rows(self._readers.key(execution_id)))
+        return journal.decode(self._store.rows(self.readers.key(execution_id)))
 
     def log(self, execution_id: str) -> list[views.LogLine]:
-        speakers = self._readers.read(
+        speakers = self.readers.read(
             execution_id, lambda board: {step.name for step in board.plan.steps if step.handler in SPEAKERS}
         )
         return views.log(self.history(execution_id), speakers)
@@ -371,7 +371,7 @@ class Processor:
 
     async def watch(self, execution_id: str, from_seq: int) -> AsyncIterator[e.AnyEvent]:
         arguments.number("from_seq", from_seq)
-        key = self._readers.key(execution_id)
+        key = self.readers.key(execution_id)
         # Beside a runner on another loop, or in another process, the file is looked at from time to time.
         runs_here = self._runtime.running and self._runtime.loop is asyncio.get_running_loop()
         news = self._runtime.audience.listen(execution_id) if runs_here else asyncio.Event()

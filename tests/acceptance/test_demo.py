@@ -2,58 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import re
 import shutil
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from syncara import MultiStepProcessor
+from tests.acceptance import demos
+from tests.acceptance.demos import Ran, in_order
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "onboarding"
-PATIENCE_S = 100
-ENVIRONMENT = {
-    **{name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")},
-    "TERM": "xterm-256color",
-    "COLUMNS": "80",
-    "LINES": "24",
-    "PYTHONIOENCODING": "utf-8",
-}
-ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-
-
-class Ran(NamedTuple):
-    folder: Path
-    exit_code: int
-    text: str
-    """What it printed, without colours and cursor movements."""
-
-    @property
-    def lines(self) -> list[str]:
-        return [line.rstrip() for line in self.text.splitlines()]
 
 
 def run(script: str, folder: Path, *arguments: str | Path) -> Ran:
-    done = subprocess.run(
-        [sys.executable, EXAMPLE / script, *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        env=ENVIRONMENT,
-        timeout=PATIENCE_S,
-        check=False,
-    )
-    return Ran(folder, done.returncode, done.stdout + done.stderr)
+    return demos.run(EXAMPLE / script, folder, *arguments)
 
 
 def run_in_pipe(folder: Path) -> Ran:
@@ -61,26 +28,7 @@ def run_in_pipe(folder: Path) -> Ran:
 
 
 def run_on_terminal(folder: Path) -> Ran:
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, EXAMPLE / "demo.py", folder], stdin=theirs, stdout=theirs, stderr=theirs, env=ENVIRONMENT
-    ) as process:
-        os.close(theirs)
-        printed = b"".join(read_all(ours))
-        os.close(ours)
-    return Ran(folder, process.returncode, ESCAPES.sub("", printed.decode()).replace("\r\n", "\n"))
-
-
-def read_all(terminal: int) -> Iterator[bytes]:
-    """What comes until the last process has closed the other end, which Linux reports as an error."""
-    while True:
-        try:
-            part = os.read(terminal, 65_536)
-        except OSError:
-            return
-        if not part:
-            return
-        yield part
+    return demos.run_on_terminal(EXAMPLE / "demo.py", folder)
 
 
 @pytest.fixture(scope="module")
@@ -131,17 +79,6 @@ def test_the_demo_kills_the_worker_and_another_one_finishes_the_run(pipe: Ran) -
 
     assert 0 == pipe.exit_code, pipe.text
     assert story == in_order(story, pipe.lines), pipe.text
-
-
-def in_order(patterns: list[str], lines: list[str]) -> list[str]:
-    """The patterns up to the first that matches no line after the line of the one before it."""
-    rest = iter(lines)
-    found = []
-    for pattern in patterns:
-        if not any(re.fullmatch(pattern, line) for line in rest):
-            break
-        found.append(pattern)
-    return found
 
 
 def test_three_processes_take_part(pipe: Ran) -> None:

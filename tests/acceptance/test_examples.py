@@ -28,7 +28,7 @@ SAID = {
     "maintenance": ["✓ both nights are completed", "✓ the second night cleared the first one's run"],
     "pipeline": ["✓ the summary was stored once", "✓ the five pieces of work were under way together"],
 }
-"""What each script has to have said. Onboarding has tests of its own, in test_demo.py."""
+"""What each script has to have said. Onboarding and assistant are demos, and have tests of their own."""
 
 
 def run(name: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -121,5 +121,5 @@ def test_every_example_has_a_page_and_is_run() -> None:
     """A folder of `examples/` has a README, and a script that a test runs."""
     folders = sorted(path.name for path in FOLDER.iterdir() if path.is_dir() and path.name != "__pycache__")
 
-    assert folders == sorted([*SAID, "onboarding"])
+    assert folders == sorted([*SAID, "assistant", "onboarding"])
     assert [] == [name for name in folders if not (FOLDER / name / "README.md").read_text("utf-8").strip()]

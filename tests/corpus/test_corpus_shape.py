@@ -4,29 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from pathlib import Path
 
-import msgspec
 import pytest
 
-HERE = Path(__file__).parent
+from tests.corpus.entry import HERE, Entry, entries
+
 ENTRIES_MIN = 320
 CLASSES_MIN = 45
-
-
-class Entry(msgspec.Struct, forbid_unknown_fields=True):
-    id: str
-    class_: str = msgspec.field(name="class")
-    language: str
-    text: str
-    meant: list[str]
-    setup: list[str] = []
-    why: str = ""
-
-
-def entries(half: str) -> list[Entry]:
-    lines = (HERE / f"broken_{half}.jsonl").read_text("utf-8").splitlines()
-    return [msgspec.json.decode(line, type=Entry) for line in lines]
 
 
 TUNED = entries("tuned")

@@ -796,7 +796,7 @@ def test_wrong_params_are_all_named_before_the_run(handler: Handler, params: dic
     [
         {"url": "https://api.example.com/data", "method": "POST", "data": {"key": "value"}},
         {"url": "{context.url}", "method": "{context.method}", "timeout_s": "{context.seconds}"},
-        {"url": "HTTPS://EXAMPLE.com:8443", "headers": {"X": "{context.a}", "Authorization": "Bearer {secret.TOKEN}"}},
+        {"url": "HTTPS://EXAMPLE.com:8443", "headers": {"X": "{context.a}"}},
         {"url": "https://[::1]/x", "data": None, "json": {"a": 1}},
     ],
 )

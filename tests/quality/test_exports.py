@@ -132,7 +132,7 @@ def test_the_processors_methods_are_these() -> None:
     """Every public method of MultiStepProcessor with its parameters, their order and their defaults."""
     methods = {
         name: signature(value)
-        for name, value in vars(MultiStepProcessor).items()
+        for name, value in inspect.getmembers(MultiStepProcessor)
         if not name.startswith("_") and inspect.isfunction(value)
     }
 

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 from syncara import ExecutionStatus, MultiStepProcessor
+from syncara.policy.policy import read
 from tests.replies.support import Chats, traces
 
 CREATE = "[MULTISTEP:CREATE_WORKFLOW:Tea:Makes tea:600:2]"
@@ -197,23 +198,28 @@ async def test_a_wrong_code_does_not_make_the_others_wrong(bot: MultiStepProcess
     assert 1 == len({problem.position for problem in reply.errors})
 
 
-async def test_an_effect_outside_becomes_a_run_of_one_step(bot: MultiStepProcessor, chats: Chats) -> None:
-    """GROUP:PIN_MESSAGE pins through the Messenger, durably."""
-    reply = await bot.process_reply("[GROUP:PIN_MESSAGE:message_id]", chat_id=5, message_id=42)
-    await bot.wait(reply.execution_ids[0], 10)
+async def test_an_effect_outside_becomes_a_run_of_one_step(database: Path, chats: Chats) -> None:
+    """GROUP:PIN_MESSAGE pins through the Messenger, durably, where the policy lets it."""
+    policy = read({"shortcodes": {"GROUP:PIN_MESSAGE": "allow"}})
+    async with MultiStepProcessor(database, messenger=chats, policy=policy) as bot:
+        reply = await bot.process_reply("[GROUP:PIN_MESSAGE:message_id]", chat_id=5, message_id=42)
+        await bot.wait(reply.execution_ids[0], 10)
 
     assert [(5, 42)] == chats.pinned
 
 
-async def test_a_registered_family_is_understood(bot: MultiStepProcessor) -> None:
+async def test_a_registered_family_is_understood(database: Path, chats: Chats) -> None:
     """`register_shortcode` makes a command of its own; everything after its name is its params."""
     got = []
 
     async def kick(params: str, execution: object) -> None:
         got.append(params)
 
-    bot.register_shortcode("GROUP:KICK", kick)
-    reply = await bot.process_reply("[GROUP:KICK:ana:2h]", chat_id=5)
-    await bot.wait(reply.execution_ids[0], 10)
+    async with MultiStepProcessor(
+        database, messenger=chats, policy=read({"shortcodes": {"GROUP:KICK": "allow"}})
+    ) as bot:
+        bot.register_shortcode("GROUP:KICK", kick)
+        reply = await bot.process_reply("[GROUP:KICK:ana:2h]", chat_id=5)
+        await bot.wait(reply.execution_ids[0], 10)
 
     assert ["ana:2h"] == got

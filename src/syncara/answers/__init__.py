@@ -5,8 +5,17 @@ from __future__ import annotations
 from syncara.answers.catalogue import LANGUAGES, Language
 from syncara.answers.language import detect_language
 from syncara.answers.model import Answer
+from syncara.answers.plans import (
+    Planned,
+    PlannedEffect,
+    Wait,
+    approval_answered,
+    approval_note,
+    approval_question,
+    plan,
+)
 from syncara.answers.render import FORMS, Form, render
-from syncara.answers.replies import CommandHelp, command_help, outside_started, refusal, run_started, told
+from syncara.answers.replies import CommandHelp, cannot_run, command_help, outside_started, refusal, run_started, told
 from syncara.answers.runs import announcement, execution_list, progress, status, status_line
 from syncara.answers.why import why
 from syncara.answers.workflows import step_added, workflow_deleted, workflow_list, workflow_made, workflow_tree
@@ -18,11 +27,19 @@ __all__ = [
     "CommandHelp",
     "Form",
     "Language",
+    "Planned",
+    "PlannedEffect",
+    "Wait",
     "announcement",
+    "approval_answered",
+    "approval_note",
+    "approval_question",
+    "cannot_run",
     "command_help",
     "detect_language",
     "execution_list",
     "outside_started",
+    "plan",
     "progress",
     "refusal",
     "render",

@@ -26,9 +26,10 @@ def fitted(
     *,
     around: int = 0,
     rows_max: int = ROWS_MAX,
+    chars_max: int = CHARS_MAX,
 ) -> Answer:
     """`head`, as many rows as there is room for around the one with the index `around`, and `tail`."""
-    room = CHARS_MAX - sum(map(_chars, [*head, *tail, _more("more.above", len(rows)), _more("more.below", len(rows))]))
+    room = chars_max - sum(map(_chars, [*head, *tail, _more("more.above", len(rows)), _more("more.below", len(rows))]))
     drawn: list[Line] = []
     first = end = min(around, len(rows))
     while len(drawn) < min(rows_max, len(rows)):

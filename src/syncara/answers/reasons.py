@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from syncara.answers.catalogue import known
 from syncara.answers.fit import DETAIL_CHARS, LEAD_CHARS, NAME_CHARS
 from syncara.answers.model import AnyPart, Code, Strong, Text, message
-from syncara.answers.text import cut
+from syncara.answers.text import cut, few
 from syncara.core.model import StepStatus
 from syncara.core.views import Execution, StepState
 
@@ -79,5 +79,4 @@ def run_failed(execution: Execution) -> AnyPart | None:
 
 def names(steps: Sequence[StepState]) -> str:
     """The names of the first few."""
-    shown = [cut(step.name, NAME_CHARS // 2) for step in steps[:NAMES_SHOWN]]
-    return ", ".join([*shown, "…"] if len(steps) > NAMES_SHOWN else shown)
+    return few([step.name for step in steps], NAMES_SHOWN, NAME_CHARS // 2)

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from syncara.answers.catalogue import known
 from syncara.answers.fit import DETAIL_CHARS, LEAD_CHARS, NAME_CHARS, fitted
-from syncara.answers.model import Answer, Code, Icon, Line, Strong, Text, message
+from syncara.answers.model import Answer, Code, Icon, Line, Message, Strong, Text, message
 from syncara.answers.text import cut, moment
 from syncara.answers.tree import DOT
 from syncara.core.errors import Problem
@@ -50,9 +50,18 @@ def outside_started(shortcode: str) -> Answer:
 
 def refusal(problems: Sequence[Problem]) -> Answer:
     """For people: that nothing was done, and what was wrong, in words that need no knowledge of shortcodes."""
+    return _told(message("refusal.nothing", n=len(problems)), problems)
+
+
+def cannot_run(workflow_name: str, problems: Sequence[Problem]) -> Answer:
+    """For people: what keeps a definition from running."""
+    name = Strong(cut(workflow_name, LEAD_CHARS))
+    return _told(message("plan.cannot_run", name=name, n=len(problems)), problems)
+
+
+def _told(what: Message, problems: Sequence[Problem]) -> Answer:
     said = list(dict.fromkeys((_place(problem.where), _key(problem)) for problem in problems))
-    head = Line((Icon("refused"), message("refusal.nothing", n=len(problems))))
-    return fitted((head,), said, _wrong, rows_max=PROBLEMS_SHOWN)
+    return fitted((Line((Icon("refused"), what)),), said, _wrong, rows_max=PROBLEMS_SHOWN)
 
 
 def _key(problem: Problem) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
@@ -23,6 +24,12 @@ def cut(text: str, chars_max: int) -> str:
     """The text on one line, shortened to `chars_max` characters."""
     text = one_line(text)
     return text if len(text) <= chars_max else text[: chars_max - 1].rstrip() + "…"
+
+
+def few(names: Sequence[str], most: int, chars_max: int) -> str:
+    """The first `most` names, each shortened to `chars_max` characters."""
+    shown = [cut(name, chars_max) for name in names[:most]]
+    return ", ".join([*shown, "…"] if len(names) > most else shown)
 
 
 def span(seconds: float) -> str:

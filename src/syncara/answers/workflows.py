@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from syncara.answers.fit import DETAIL_CHARS, LEAD_CHARS, NAME_CHARS, fitted
 from syncara.answers.model import Answer, AnyPart, Code, Icon, Line, Strong, Text, message
-from syncara.answers.text import cut, span
+from syncara.answers.text import cut, few, span
 from syncara.answers.tree import DOT
 from syncara.core.graph import topological
 from syncara.core.limits import GROUP_DEPTH_MAX
@@ -71,17 +71,16 @@ def workflow_tree(workflow: Workflow) -> Answer:
         Line((Text(cut(workflow.description, LEAD_CHARS)),)),
         Line((limits,)),
     )
-    return fitted(head, list(_branches(workflow.steps)), _drawn)
+    return fitted(head, list(branches(workflow.steps)), drawn)
 
 
-def _drawn(branch: _Branch) -> Line:
+def drawn(branch: _Branch) -> Line:
     step = branch.step
     parts: list[AnyPart] = [Icon(branch.icon), Text(cut(step.name, NAME_CHARS))]
     parts += [DOT, Code(cut(step.handler, NAME_CHARS))]
     if branch.after:
-        shown = [cut(name, NAME_CHARS // 2) for name in branch.after[:PARENTS_SHOWN]]
-        names = ", ".join([*shown, "…"] if len(branch.after) > PARENTS_SHOWN else shown)
-        parts += [DOT, message("tree.after", steps=Text(names))]
+        names = Text(few(branch.after, PARENTS_SHOWN, NAME_CHARS // 2))
+        parts += [DOT, message("tree.after", steps=names)]
     if step.condition:
         parts += [DOT, message("tree.condition", condition=Code(cut(step.condition, DETAIL_CHARS)))]
     if step.run_when != "none_failed":
@@ -91,7 +90,7 @@ def _drawn(branch: _Branch) -> Line:
     return Line(tuple(parts), branch.depth)
 
 
-def _branches(steps: Sequence[Step]) -> Iterator[_Branch]:
+def branches(steps: Sequence[Step]) -> Iterator[_Branch]:
     """Also of a definition that could not run: unknown dependencies are named, steps on a circle stand as roots."""
     places = {step.name: i for i, step in enumerate(steps)} | {step.id: i for i, step in enumerate(steps)}
     parents = [tuple(dict.fromkeys(places[d] for d in step.dependencies if d in places)) for step in steps]

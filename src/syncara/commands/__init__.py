@@ -7,12 +7,12 @@ from functools import partial
 
 # isort: off
 # Whoever lists the commands lists them in this order.
-from syncara.commands import workflows, runs, looking, advanced, group
+from syncara.commands import workflows, plans, runs, looking, advanced, group
 
 # isort: on
 from syncara.commands.registry import COMMANDS, Command, outside
 
-__all__ = ["COMMANDS", "Command", "advanced", "available", "group", "looking", "runs", "workflows"]
+__all__ = ["COMMANDS", "Command", "advanced", "available", "group", "looking", "plans", "runs", "workflows"]
 
 
 def available(shortcodes: Iterable[str]) -> dict[str, Command]:

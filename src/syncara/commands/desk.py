@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from syncara.abc import Change, Clock, Owner, Record, ShortcodeFunction, Store, Summary
+from syncara.abc import Addition, Clock, Owner, Record, ShortcodeFunction, Store, Summary
 from syncara.core import check
 from syncara.core import events as e
 from syncara.core.errors import DamagedError, NotFoundError, Problem
 from syncara.core.graph import Plan
-from syncara.core.model import Workflow
+from syncara.core.model import ExecutionStatus, Workflow
 from syncara.core.views import Execution
 from syncara.handlers.registry import Handlers
+from syncara.policy.gate import Gate
 from syncara.processor import Processor
 from syncara.runtimes.local import Boards, LocalRuntime
 from syncara.templates.registry import Templates
@@ -30,6 +31,7 @@ class Desk:
         handlers: Handlers,
         templates: Templates,
         shortcodes: Mapping[str, ShortcodeFunction],
+        gate: Gate,
         clock: Clock,
     ) -> None:
         self._store = store
@@ -38,6 +40,7 @@ class Desk:
         self.handlers = handlers
         self.templates = templates
         self.shortcodes = shortcodes
+        self.gate = gate
         self.now = clock.now
 
     # Reading. What belongs to another chat is not there.
@@ -59,6 +62,12 @@ class Desk:
 
     def summaries(self, owner: Owner, limit: int, offset: int = 0, status: str | None = None) -> list[Summary]:
         return self._store.summaries(owner=owner, status=status, limit=limit, offset=offset)
+
+    def runs_of(self, owner: Owner, since: float, limit: int) -> tuple[int, int]:
+        """How many runs have not ended, and how many were made since a time; each counted up to `limit`."""
+        statuses = [status for status in ExecutionStatus if not status.final]
+        unended = sum(len(self.summaries(owner, limit, status=status)) for status in statuses)
+        return unended, sum(summary.created_at > since for summary in self.summaries(owner, limit))
 
     def execution(self, execution_id: str) -> Execution:
         """As committed; one whose journal is damaged says so in its `error`."""
@@ -94,13 +103,13 @@ class Desk:
         self,
         starts: Sequence[tuple[e.Started, Plan]],
         facts: Sequence[tuple[str, e.Fact]],
-        finish: Callable[[Boards, list[bool]], Sequence[Change]],
+        finish: Callable[[Boards, list[bool]], Sequence[Addition]],
     ) -> None:
         """See `LocalRuntime.together`."""
         await self._runtime.together(starts, facts, finish)
 
-    async def write(self, changes: Sequence[Change]) -> None:
-        await self._runtime.together([], [], lambda boards, changed: changes)
+    async def write(self, additions: Sequence[Addition]) -> None:
+        await self._runtime.together([], [], lambda boards, changed: additions)
 
 
 def same(one: Any, other: Any) -> bool:

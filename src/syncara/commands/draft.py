@@ -23,6 +23,8 @@ from syncara.core.errors import InvalidStateError, NotFoundError, Problem, Synca
 from syncara.core.model import DELAY, Author, Step, Workflow
 from syncara.core.views import Execution
 from syncara.ids import new_id
+from syncara.policy.gate import APPROVAL_S, Judgement
+from syncara.policy.quotas import start_problems
 
 CANDIDATES_SHOWN = 10
 PROBLEMS_MAX = 100
@@ -95,6 +97,10 @@ class Sheet:
 class Start(NamedTuple):
     sheet: Sheet
     started: e.Started
+    place: int
+    """The code that asked for it."""
+    judgement: Judgement | None = None
+    """What the policy says of it, where an assistant is the author; known once the draft is settled."""
 
 
 class Told(NamedTuple):
@@ -122,6 +128,11 @@ class Draft:
         """What each code made or is about."""
         self._sheets: dict[str, Sheet] = {}
         self._run_missing = False
+
+    @property
+    def sheets(self) -> list[Sheet]:
+        """The definitions that were asked for, in the order in which that was first done."""
+        return list(self._sheets.values())
 
     # What commands put on it.
 
@@ -214,8 +225,10 @@ class Draft:
             self.chat.message_id,
             start_at=start_at,
             rules=limits.RULES,
+            author="ai" if "ai" in (self.author, sheet.header.author) else "developer",
+            approved=self.author == "developer",
         )
-        self.starts.append(Start(sheet, started))
+        self.starts.append(Start(sheet, started, self.place))
         if not sheet.started and not sheet.new:
             sheet.place = self.place
         sheet.started = True
@@ -356,8 +369,44 @@ class Draft:
     # The end.
 
     def settle(self) -> list[tuple[int, Problem]]:
-        """Resolve the dependencies of new steps; everything that is wrong, each with the number of its code."""
-        return [found for sheet in self._sheets.values() if sheet.touched for found in self._settle(sheet)]
+        """Resolve the dependencies of new steps; everything that is wrong, each with the number of its code.
+
+        Where nothing is, the policy has judged what is started.
+        """
+        found = [each for sheet in self._sheets.values() if sheet.touched for each in self._settle(sheet)]
+        return found or [*self._too_much(), *self._judge()]
+
+    def _too_much(self) -> Iterator[tuple[int, Problem]]:
+        """Starts beyond the quotas of the chat."""
+        quotas = self.desk.gate.policy.quotas(self.author, self.chat.chat_id)
+        most = max(quotas.open_executions or 0, quotas.starts_per_hour or 0)
+        if not self.starts or not most:
+            return
+        unended, recent = self.desk.runs_of(self.chat.owner, self.now - 3_600, most + 1)
+        for number, start in enumerate(self.starts, 1):
+            for problem in start_problems(
+                quotas,
+                context_bytes=len(msgspec.json.encode(start.started.context)),
+                open_executions=unended + number,
+                starts_in_hour=recent + number,
+                ahead_s=max((start.started.start_at or self.now) - self.now, 0),
+            ):
+                yield start.place, problem
+
+    def _judge(self) -> Iterator[tuple[int, Problem]]:
+        """What an assistant may not do; what it may do once a person has said yes is made to wait for that."""
+        if self.author == "developer":
+            return
+        for number, start in enumerate(self.starts):
+            asked = start.started
+            judgement = self.desk.gate.plan(
+                start.sheet.workflow(), asked.context, asked.start_at, self.chat.chat_id, self.chat.user_id
+            )
+            for problem in judgement.denials:
+                yield self._place(start.sheet, problem, start.place), problem
+            if judgement.needs_approval:
+                asked = msgspec.structs.replace(asked, approve_by=self.now + APPROVAL_S)
+            self.starts[number] = start._replace(started=asked, judgement=judgement)
 
     def _settle(self, sheet: Sheet) -> Iterator[tuple[int, Problem]]:
         ids = set(sheet.names.values())
@@ -365,16 +414,18 @@ class Draft:
             step = sheet.steps[position]
             dependencies = tuple(_dependency(sheet, ids, ref) for ref in step.dependencies)
             sheet.steps[position] = msgspec.structs.replace(step, dependencies=dependencies)
-        found = self.desk.problems(sheet.workflow(), self.chat.chat_id, started=sheet.started)
+        workflow = sheet.workflow()
+        found = self.desk.problems(workflow, self.chat.chat_id, started=sheet.started)
+        found += self.desk.gate.definition(workflow, self.author)
         for problem in found[:PROBLEMS_MAX]:
             if problem.code in ("unknown_dependency", "unknown_step", "empty_workflow") and not sheet.whole:
                 continue
-            yield self._place(sheet, problem), problem
+            yield self._place(sheet, problem, sheet.place), problem
 
-    def _place(self, sheet: Sheet, problem: Problem) -> int:
-        """The code that a problem of a definition belongs to: the one that wrote the step, else the definition's."""
+    def _place(self, sheet: Sheet, problem: Problem, otherwise: int) -> int:
+        """The code that a problem of a definition belongs to: the one that wrote the step, or `otherwise`."""
         named = [name for name in sheet.places if problem.where.startswith(f"step '{name}'")]
-        return sheet.places[max(named, key=len)] if named else sheet.place
+        return sheet.places[max(named, key=len)] if named else otherwise
 
     def changes(self) -> list[Change]:
         """The draft as changes of the store; starts and facts go beside them."""

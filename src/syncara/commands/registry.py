@@ -130,6 +130,8 @@ def _field(parameter: inspect.Parameter) -> Field:
 
 
 def _form(kind: Any) -> Form:
+    if get_origin(kind) is Literal:
+        return "text"
     plain: dict[Any, Form] = {str: "text", int: "integer", float: "number", bool: "flag"}
     names: Form = "names" if kind == list[str] else "json"
     return plain.get(kind, names)

@@ -54,9 +54,7 @@ def add_step(
     name: Annotated[str, Meta(description="what people see; no other step of the workflow has it")],
     handler: HandlerName,
     params: Annotated[dict[str, Any], Meta(description="what the handler needs")] = {},  # noqa: B006 - never changed
-    dependencies: Annotated[
-        list[str], Meta(description="the steps to wait for: names with commas between them, or step1, step2 …")
-    ] = [],  # noqa: B006
+    dependencies: Annotated[list[str], Meta(description="the steps to wait for, by name, or as step1, step2 …")] = [],  # noqa: B006
     timeout: Annotated[Seconds, Meta(description="seconds that one attempt may take")] = 300,
     *,
     condition: Annotated[str, Meta(description="the step is skipped unless this is true")] = "",

@@ -43,7 +43,7 @@ class Board:
 
     # fmt: off
     __slots__ = (
-        "again", "approve_by", "author", "cancelled", "chat_id", "code", "context", "created_at", "deadline", "delayed", "dirty", "due",
+        "again", "approve_by", "approved", "author", "cancelled", "chat_id", "code", "context", "created_at", "deadline", "delayed", "dirty", "due",
         "error", "error_tolerated", "errors_seen", "execution_id", "failing", "finished_at", "held_since", "joins",
         "latest", "leftover", "message_id", "nodes", "now", "open", "owed", "plan", "prompt", "ready",
         "recovery_deadline", "recovery_timed_out", "retrying", "running", "start_at", "started_at", "status",
@@ -69,6 +69,7 @@ class Board:
         self.author: Author = "developer"
         self.approve_by: float | None = None
         """Until when a person must approve; None once it is approved, or where nobody needs to."""
+        self.approved = False
         self.started_at: float | None = None
         self.finished_at: float | None = None
         self.code = ""
@@ -258,7 +259,8 @@ class Board:
         self.context = event.context
         self.user_id, self.chat_id, self.message_id = event.user_id, event.chat_id, event.message_id
         self.created_at = event.at
-        self.start_at, self.author, self.approve_by = event.start_at, event.author, event.approve_by
+        self.start_at, self.author = event.start_at, event.author
+        self.approve_by, self.approved = event.approve_by, event.approved
         self._due(event)
 
     def _due(self, event: e.Event) -> None:
@@ -304,7 +306,7 @@ class Board:
             self._due(event)
 
     def _approved(self, event: e.Approved) -> None:
-        self.approve_by = None
+        self.approve_by, self.approved = None, True
         if not self.paused:
             self._due(event)
 

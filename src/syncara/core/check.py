@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args
 
@@ -337,6 +338,7 @@ def _step_problems(
             fix = nearest(name, names) or "the steps are " + ", ".join(sorted(names)[:30])
             place = f"{where}, field 'condition'"
             found.append(Problem("unknown_step", place, f"it reads step '{name}', which does not exist", fix))
+    found += _misplaced_secrets(step, where)
     if step.handler == GROUP:
         return found
     template = compile_params(step.params, names) if step.params and step.handler != CONDITION_CHECK else None
@@ -348,6 +350,28 @@ def _step_problems(
             place = f"{where}, field 'params'" + (f", {problem.where}" if problem.where else "")
             found.append(msgspec.structs.replace(problem, where=place))
     return found
+
+
+_SECRET = re.compile(rb"(?<!\\)\{secret\.")
+
+
+def _misplaced_secrets(step: Step, where: str) -> list[Problem]:
+    """A secret is filled in for a header's value, and nowhere else."""
+    places: dict[str, Any] = {"'condition'": step.condition}
+    if step.handler != GROUP:  # its tasks are looked at one by one
+        places.update({f"'params', '{name}'": [name, value] for name, value in step.params.items()})
+    headers = step.params.get("headers")
+    if step.handler == "api_call" and isinstance(headers, dict):
+        others = {name: value for name, value in headers.items() if not isinstance(value, str)}
+        places["'params', 'headers'"] = [list(headers), others]
+    message = "a secret is filled in for the value of a header of an api_call, and nowhere else"
+    fix = "move it to 'headers'; for a brace that is text write \\{"
+    example = '{"headers": {"Authorization": "Bearer {secret.NAME}"}}'
+    return [
+        Problem("secret_misplaced", f"{where}, field {place}", message, fix, example)
+        for place, value in places.items()
+        if _SECRET.search(msgspec.json.encode(value))
+    ]
 
 
 def _check_delay(params: dict[str, Any]) -> list[Problem]:

@@ -5,6 +5,7 @@
      +-- ValidationError      carries .problems: everything that is wrong, not just the first thing
      +-- ConditionError       a condition outside the language; carries .column
      +-- InvalidStateError    the call is right, but not now
+     +-- ApprovalError        an approval that cannot be given, or not by them, or not any more
      +-- StorageError         the database refused a transaction (disk full, I/O error, read-only)
           +-- DatabaseBusy    another process runs this database; carries .pid
           +-- DamagedError    a journal whose checksums do not hold
@@ -116,6 +117,10 @@ class DatabaseBusy(StorageError):
 
 class DamagedError(StorageError):
     """A journal that does not match its checksums. The execution is set aside; the others run."""
+
+
+class ApprovalError(SyncaraError):
+    """An answer that cannot be taken. Its code is not_found, expired, used, not_allowed or plan_changed."""
 
 
 class NonRetryableError(Exception):

@@ -40,6 +40,8 @@ class Started(Event, frozen=True, omit_defaults=True, gc=False):
     """Who asked for it, or wrote its definition: what an assistant wrote is held to the policy at every call."""
     approve_by: float | None = None
     """Unix time until which a person must approve; until then it is `awaiting_approval`. None: nobody needs to."""
+    approved: bool = False
+    """The developer started it: what an assistant's plan may do only with a person's approval has it."""
 
     def require_known_rules(self) -> None:
         """Raises InvalidStateError for an execution of a rule set that this version does not know."""

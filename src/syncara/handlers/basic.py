@@ -40,6 +40,7 @@ def log(step: StepInput, execution: ExecutionInput) -> dict[str, str]:
 
 def handlers(notifier: Notifier) -> list[Handler]:
     async def notification(step: StepInput, execution: ExecutionInput) -> dict[str, str]:
+        """Returns `{"message", "type"}`."""
         params: NotificationParams = step.params
         message = to_text(params.message)
         await notifier.notify(message, params.type, idempotency_key=execution.idempotency_key)

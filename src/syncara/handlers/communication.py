@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,6 +43,14 @@ class ConsoleMessenger:
 
     async def pin(self, chat_id: Any, message_id: Any, *, idempotency_key: str) -> None:
         print(f"[chat {chat_id}] message {message_id} is pinned", flush=True)  # noqa: T201
+
+    async def ask(self, chat_id: Any, text: str, approval_id: str, *, idempotency_key: str) -> bool | None:
+        """Asks whoever sits at the terminal; where nobody does, says how to answer."""
+        await self.send(chat_id, text, idempotency_key=idempotency_key)
+        if not sys.stdin.isatty():
+            return None
+        answer = await asyncio.to_thread(input, "Approve? [y/N] ")
+        return answer.strip().lower() in ("y", "yes", "ya")
 
 
 def needs_chat(messenger: Messenger) -> bool:

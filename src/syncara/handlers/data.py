@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import msgspec
@@ -12,7 +13,7 @@ from syncara.handlers.registry import struct_check
 
 
 class DatabaseParams(msgspec.Struct, forbid_unknown_fields=True):
-    """Find, insert, update or delete documents."""
+    """Find, insert, update or delete documents of a collection. Queries and changes are written as for MongoDB."""
 
     operation: Literal["find", "insert", "update", "delete"]
     collection: str
@@ -51,21 +52,29 @@ def _check(params: dict[str, Any]) -> list[Problem]:
     return found
 
 
-def handlers(documents: Documents) -> list[Handler]:
+def everyone(collection: str, execution: ExecutionInput) -> str:
+    """The scope that all have in common."""
+    return ""
+
+
+def handlers(documents: Documents, scope: Callable[[str, ExecutionInput], str] = everyone) -> list[Handler]:
+    """`scope` says in whose documents an execution finds a collection."""
+
     async def database_operation(step: StepInput, execution: ExecutionInput) -> Any:
         """find: a list of documents. insert: `{inserted_ids}`. update: `{matched, modified}`. delete: `{deleted}`."""
         p: DatabaseParams = step.params
-        key = execution.idempotency_key
+        key, whose = execution.idempotency_key, scope(p.collection, execution)
         if p.operation == "find":
-            return await documents.find(
-                p.collection, p.query, sort=p.sort, limit=p.limit, skip=p.skip, projection=p.projection
-            )
+            shape = {"sort": p.sort, "limit": p.limit, "skip": p.skip, "projection": p.projection}
+            return await documents.find(p.collection, p.query, **shape, scope=whose)
         if p.operation == "delete":
-            return await documents.delete(p.collection, p.query, many=p.many, key=key)
+            return await documents.delete(p.collection, p.query, many=p.many, key=key, scope=whose)
         if p.operation == "insert":
-            return await documents.insert(p.collection, p.data if isinstance(p.data, list) else [p.data or {}], key=key)
+            made = p.data if isinstance(p.data, list) else [p.data or {}]
+            return await documents.insert(p.collection, made, key=key, scope=whose)
         if not isinstance(p.data, dict):
             raise NonRetryableError("update needs 'data' as one object: fields to set, or operators such as $inc")
-        return await documents.update(p.collection, p.query, p.data, many=p.many, upsert=p.upsert, key=key)
+        how = {"many": p.many, "upsert": p.upsert}
+        return await documents.update(p.collection, p.query, p.data, **how, key=key, scope=whose)
 
     return [Handler("database_operation", database_operation, "task", DatabaseParams, True, _check)]

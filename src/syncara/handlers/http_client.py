@@ -11,12 +11,14 @@ import base64
 import contextlib
 import functools
 import http.client
+import logging
 import socket
 import ssl
 import time
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
+from contextvars import ContextVar
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
@@ -24,10 +26,10 @@ from importlib.metadata import version
 import httpcore2
 import httpx2
 
-from syncara.core.errors import Problem, SyncaraError
+from syncara.core.errors import SyncaraError
 from syncara.core.limits import MIB, SECONDS_MAX
 from syncara.handlers.failures import FinalError
-from syncara.handlers.web import Connect, Guard, Reply, Request
+from syncara.handlers.web import NO_SECRETS, Connect, Guard, Reply, Request, Secrets, refuse
 
 BODY_BYTES_MAX = 10 * MIB
 """Of a response's body, as it is sent and as it is unpacked."""
@@ -52,7 +54,21 @@ _FIXES = {
 }
 _REDIRECTS = {301, 302, 303, 307, 308}
 _KEPT_ACROSS_SITES = {"accept", "accept-encoding", "accept-language", "content-type", "idempotency-key", "user-agent"}
-"""Any other header may be a credential, which is for the first site alone."""
+"""Any other header may be a credential, and these too when they hold a secret: it is for the first site alone."""
+_secrets: ContextVar[Secrets] = ContextVar("secrets", default=NO_SECRETS)
+"""What the call under way must not show."""
+
+
+class _Masked(logging.Filter):
+    """Of all that the HTTP library says when it is asked to log everything: it quotes what servers answer."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = _secrets.get().mask(record.getMessage()), ()
+        return True
+
+
+for _part in ("connection", "http11"):
+    logging.getLogger(f"httpcore2.{_part}").addFilter(_Masked())
 
 
 class RetryLater(SyncaraError):
@@ -68,15 +84,17 @@ async def anywhere(host: str, port: int) -> str:
     return host
 
 
-async def send(request: Request, connect: Connect, guard: Guard | None = None) -> Reply:
+async def send(request: Request, connect: Connect, guard: Guard | None = None, secrets: Secrets = NO_SECRETS) -> Reply:
     """Send a request. Raises FinalError when no attempt can help, and another SyncaraError when one may.
 
-    With a guard, it goes only where the guard lets it, and `connect` is not asked.
+    With a guard, it goes only where the guard lets it, and `connect` is not asked. `secrets` are masked here where an
+    answer is logged or cut; what is returned and raised is for the caller to mask.
     """
+    _secrets.set(secrets)  # each call has a context of its own
     url = _parsed(request.url)
     place = f"{request.method} {_site(url)}"
     if guard is not None:
-        _refuse(guard.url(request.url))
+        refuse(guard.url(request.url))
     try:
         async with asyncio.timeout(request.timeout_s):
             return await _follow(request, url, _Network(connect) if guard is None else _GuardedNetwork(guard))
@@ -118,7 +136,8 @@ async def _follow(request: Request, url: httpx2.URL, network: _Network) -> Reply
                 return await _reply(f"{method} {_site(url)}", response, answered, redirects)
         came_from, url = url, _parsed(answered["location"], url)
         if not _same_site(came_from, url):
-            headers = httpx2.Headers([(n, v) for n, v in headers.raw if n.decode().lower() in _KEPT_ACROSS_SITES])
+            kept = _KEPT_ACROSS_SITES - request.secret
+            headers = httpx2.Headers([(n, v) for n, v in headers.raw if n.decode().lower() in kept])
         if _asks_for_get(response.status, method):
             method, body = "GET", None
             headers.pop("content-type", None)
@@ -139,6 +158,11 @@ def _parsed(text: str, base: httpx2.URL | None = None) -> httpx2.URL:
         message = "the server redirects to what is no http or https URL"
         raise FinalError("invalid_url", message, _site(base) if base else "", "use another URL")
     return url
+
+
+def host_of(url: str) -> str:
+    """The host that a request for the URL goes to first, in lower case. Raises FinalError."""
+    return _parsed(url).raw_host.decode()
 
 
 def _site(url: httpx2.URL) -> str:
@@ -236,7 +260,7 @@ class _GuardedNetwork(_Network):
 
     def judge(self, url: httpx2.URL) -> None:
         port = url.port or (http.client.HTTPS_PORT if url.scheme == "https" else http.client.HTTP_PORT)
-        _refuse(self._guard.site(url.raw_host.decode(), port, url.scheme))
+        refuse(self._guard.site(url.raw_host.decode(), port, url.scheme))
 
     async def addresses(self, host: str, port: int) -> Sequence[str]:
         """The first of each family, in the order in which the look-up prefers them."""
@@ -246,7 +270,7 @@ class _GuardedNetwork(_Network):
         except TimeoutError:
             raise httpcore2.ConnectTimeout from None
         addresses = [str(info[4][0]) for info in found]
-        _refuse(self._guard.addresses(host, addresses))
+        refuse(self._guard.addresses(host, addresses))
         firsts: dict[bool, str] = {}
         for address in addresses:
             if _stays_here(address):
@@ -254,11 +278,6 @@ class _GuardedNetwork(_Network):
                 raise FinalError("address_refused", message, fix="name another host")
             firsts.setdefault(":" in address, address)
         return list(firsts.values())
-
-
-def _refuse(problem: Problem | None) -> None:
-    if problem is not None:
-        raise FinalError(problem.code, problem.message, problem.where, problem.fix, problem.example)
 
 
 def _stays_here(address: str) -> bool:
@@ -348,14 +367,17 @@ def _refusal(place: str, status: int, headers: httpx2.Headers, excerpt: str) -> 
 
 async def _excerpt(place: str, response: httpcore2.Response, headers: httpx2.Headers) -> str:
     """The beginning of the body, on one line. The status counts, whatever becomes of the body."""
-    found = bytearray()
+    found, cut = bytearray(), True
     with contextlib.suppress(SyncaraError, httpcore2.NetworkError, httpcore2.ProtocolError, TimeoutError):
         async with asyncio.timeout(EXCERPT_S_MAX), aclosing(_pieces(place, response, headers)) as pieces:
             async for piece in pieces:
                 found += piece
                 if len(found) >= EXCERPT_BYTES:
                     break
-    text = " ".join(found[:EXCERPT_BYTES].decode(errors="replace").split())
+            else:
+                cut = False
+    masked = _secrets.get().mask(found.decode(errors="replace"), cut=cut)
+    text = " ".join(masked[:EXCERPT_BYTES].split())
     return text if len(text) <= EXCERPT_CHARS else text[:EXCERPT_CHARS] + "…"
 
 

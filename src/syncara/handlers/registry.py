@@ -73,6 +73,11 @@ class Handlers:
         self._handlers[name] = Handler(name, fn, mode, params, ai, check)  # type: ignore[arg-type]
         self.version += 1
 
+    def declares(self, name: str) -> bool:
+        """Whether a handler is registered with `ai=True`."""
+        handler = self._handlers.get(name)
+        return handler is not None and handler.ai
+
     def schema(self, name: str) -> dict[str, Any]:
         """The JSON Schema of a handler's params. Raises NotFoundError."""
         if name in CORE_SCHEMAS:

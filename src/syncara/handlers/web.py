@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import traceback
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple, Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
 from syncara.abc import ExecutionInput, Handler, StepInput
-from syncara.core.errors import Problem, nearest
+from syncara.core.errors import NonRetryableError, Problem, SyncaraError, nearest
 from syncara.core.model import StepResult
 from syncara.handlers.failures import FinalError, literal_problems
 from syncara.handlers.registry import struct_check
@@ -32,6 +33,42 @@ class Guard(Protocol):
 
     def addresses(self, host: str, addresses: Sequence[str]) -> Problem | None:
         """All that the one look-up of the host gave. Nothing else is connected to."""
+
+
+class Secrets(Protocol):
+    """Values that headers may hold, by name, and what keeps them from being seen."""
+
+    @property
+    def names(self) -> Collection[str]: ...
+
+    def value(self, name: str) -> str:
+        """Raises KeyError."""
+
+    def mask(self, text: str, *, cut: bool = False) -> str:
+        """The text without any of them. `cut`: it was cut off, perhaps in the middle of one."""
+
+    def mask_json(self, value: Any) -> Any:
+        """A JSON value without any of them."""
+
+
+class _NoSecrets:
+    names = ()
+
+    def value(self, name: str) -> str:
+        raise KeyError(name)
+
+    def mask(self, text: str, *, cut: bool = False) -> str:
+        return text
+
+    def mask_json(self, value: Any) -> Any:
+        return value
+
+
+NO_SECRETS: Secrets = _NoSecrets()
+
+MayUse = Callable[[str, str, ExecutionInput], Problem | None]
+"""Called with the name of a secret, the host that it is for and the execution that is about to send it there: what
+forbids it, or None. It is not asked about redirects, because a secret does not follow them to another host."""
 
 
 Scalar = str | int | float | bool | None
@@ -66,6 +103,8 @@ class Request(NamedTuple):
     headers: list[tuple[str, str]]
     body: bytes | None
     timeout_s: float | None
+    secret: frozenset[str] = frozenset()
+    """The headers that hold secrets; in lower case."""
 
 
 class Reply(NamedTuple):
@@ -83,28 +122,64 @@ def _unguarded(execution: ExecutionInput) -> Guard:
     raise FinalError("address_refused", message, fix="the developer must write the workflow")
 
 
-def handlers(connect: Connect | None = None, guard: Callable[[ExecutionInput], Guard] = _unguarded) -> list[Handler]:
+def _developer_alone(name: str, host: str, execution: ExecutionInput) -> Problem | None:
+    if not _by_assistant(execution):
+        return None
+    fix = "the developer must write the workflow"
+    return Problem("secret_refused", "", f"a workflow that an assistant wrote may not use the secret '{name}'", fix)
+
+
+def handlers(
+    connect: Connect | None = None,
+    guard: Callable[[ExecutionInput], Guard] = _unguarded,
+    secrets: Secrets = NO_SECRETS,
+    may_use: MayUse = _developer_alone,
+) -> list[Handler]:
     """`guard` says what judges the calls of an execution whose workflow an assistant wrote; without it, none is made.
 
-    `connect` is asked about all other calls.
+    `connect` is asked about all other calls. `secrets` are what `{secret.NAME}` in a header stands for, where `may_use`
+    does not forbid it.
     """
+
+    async def call(step: StepInput, execution: ExecutionInput) -> StepResult:
+        from syncara.handlers import http_client  # noqa: PLC0415 - most programs never need it, and it loads slowly
+
+        request = _request(step.params, execution.idempotency_key)
+
+        def reveal(name: str) -> str:
+            refuse(_unknown_secret(name, secrets) or may_use(name, http_client.host_of(request.url), execution))
+            return secrets.value(name)
+
+        reply = await http_client.send(
+            _with_secrets(request, getattr(step, "written", {}), reveal),
+            connect or http_client.anywhere,
+            guard(execution) if _by_assistant(execution) else None,
+            secrets,
+        )
+        data = {"status": reply.status, "headers": reply.headers, **_body(reply, secrets)}
+        return StepResult(True, secrets.mask_json(data), metadata={"redirects": reply.redirects})
 
     async def api_call(step: StepInput, execution: ExecutionInput) -> StepResult:
         """Returns `{status, headers, body}`; a status of 400 or more is a failure.
 
         JSON is decoded, text is text, no body is null; anything else is base64, with `encoding: "base64"` beside it.
         """
-        from syncara.handlers import http_client  # noqa: PLC0415 - most programs never need it, and it loads slowly
+        try:
+            return await call(step, execution)
+        except BaseException as error:
+            if not secrets.names:
+                raise
+            masked = _masked(error, secrets)
+        raise masked  # out here, so that it does not bring along the one that was caught
 
-        request = _request(step.params, execution.idempotency_key)
-        by_assistant = getattr(execution, "author", "developer") != "developer"
-        reply = await http_client.send(
-            request, connect or http_client.anywhere, guard(execution) if by_assistant else None
-        )
-        data = {"status": reply.status, "headers": reply.headers, **_body(reply)}
-        return StepResult(True, data, metadata={"redirects": reply.redirects})
+    def check(params: dict[str, Any]) -> list[Problem]:
+        return _check(params) + _unknown_secrets(params, secrets)
 
-    return [Handler("api_call", api_call, "task", ApiCallParams, False, _check)]
+    return [Handler("api_call", api_call, "task", ApiCallParams, False, check)]
+
+
+def _by_assistant(execution: ExecutionInput) -> bool:
+    return getattr(execution, "author", "developer") != "developer"
 
 
 # What goes out.
@@ -209,6 +284,74 @@ def _pairs(fields: Fields) -> list[tuple[str, str]]:
     ]
 
 
+# Secrets in what goes out.
+
+_SECRET = re.compile(r"(\\?)\{secret\.([A-Za-z_][A-Za-z0-9_.-]*)\}")
+"""How a header names a secret; behind a backslash, in a definition, it is text."""
+
+
+def _unknown_secrets(params: dict[str, Any], secrets: Secrets) -> list[Problem]:
+    headers = params.get("headers")
+    return [
+        msgspec.structs.replace(problem, where=f"'headers.{header}'")
+        for header, value in (headers.items() if isinstance(headers, dict) else ())
+        for escaped, name in _SECRET.findall(str(value))
+        if not escaped and (problem := _unknown_secret(name, secrets)) is not None
+    ]
+
+
+def _unknown_secret(name: str, secrets: Secrets) -> Problem | None:
+    if name in secrets.names:
+        return None
+    known = f"; the secrets are {', '.join(sorted(secrets.names))}" if secrets.names else ""
+    fix = nearest(name, secrets.names) or f"set SYNCARA_SECRET_{name}, or add it to the file that SYNCARA_SECRETS names"
+    return Problem("unknown_secret", "", f"there is no secret '{name}'{known}", fix)
+
+
+def _with_secrets(request: Request, written: Mapping[str, Any], reveal: Callable[[str], str]) -> Request:
+    """The request with the secrets that the definition names. Raises FinalError when data names one too.
+
+    `written` has the params as the definition has them: what was filled in there can only have added names.
+    """
+    meant = written.get("headers")
+    headers, secret = [], set()
+    for header, value in request.headers:
+        opened = _SECRET.findall(str(meant.get(header)) if isinstance(meant, dict) else "")
+        if [name for _, name in opened] != [name for _, name in _SECRET.findall(value)]:
+            message = f"a value that was filled into the header '{header}' names a secret"
+            raise FinalError("secret_from_data", message, fix="write {secret.NAME} out in the definition")
+        if any(not escaped for escaped, _ in opened):
+            secret.add(header.lower())
+        headers.append((header, _filled(value, opened, reveal)))
+    return request._replace(headers=headers, secret=frozenset(secret))
+
+
+def _filled(value: str, opened: Sequence[tuple[str, str]], reveal: Callable[[str], str]) -> str:
+    """`opened` are the names in the value, in order, each with the backslash that made it text."""
+    left = iter(opened)
+    return _SECRET.sub(lambda found: found[0] if next(left)[0] else found[1] + reveal(found[2]), value)
+
+
+def refuse(problem: Problem | None) -> None:
+    if problem is not None:
+        raise FinalError(problem.code, problem.message, problem.where, problem.fix, problem.example)
+
+
+def _masked(error: BaseException, secrets: Secrets) -> BaseException:
+    """The error without secrets: in its text, in the errors that led to it, and in the variables of its frames."""
+    traceback.clear_frames(error.__traceback__)
+    error.__cause__ = error.__context__ = None
+    shown = "".join(traceback.format_exception(error))
+    if isinstance(error, SyncaraError):
+        error.problem = Problem(*map(secrets.mask, msgspec.structs.astuple(error.problem)))
+        error.args = (secrets.mask(str(error)),)
+    elif isinstance(error, Exception) and secrets.mask(shown) != shown:
+        kind = FinalError if isinstance(error, NonRetryableError) else SyncaraError
+        text = secrets.mask(f"{type(error).__name__}: {error}")
+        return kind("call_failed", text).with_traceback(error.__traceback__)
+    return error
+
+
 # What came back.
 
 _JSON = re.compile(r"application/([\w.+-]+\+)?json\b", re.IGNORECASE)
@@ -217,7 +360,7 @@ _SLOW_CHARSETS = {"idna", "punycode"}
 """Their decoders take time that grows with the square of the length."""
 
 
-def _body(reply: Reply) -> dict[str, Any]:
+def _body(reply: Reply, secrets: Secrets) -> dict[str, Any]:
     if not reply.body:
         return {"body": None}
     content_type = reply.headers.get("content-type", "")
@@ -231,4 +374,5 @@ def _body(reply: Reply) -> dict[str, Any]:
     try:
         return {"body": reply.body.decode("utf-8" if name in _SLOW_CHARSETS else name)}
     except (LookupError, ValueError):
-        return {"body": base64.b64encode(reply.body).decode(), "encoding": "base64"}
+        masked = secrets.mask(reply.body.decode("latin-1")).encode("latin-1")  # before base64 hides them
+        return {"body": base64.b64encode(masked).decode(), "encoding": "base64"}

@@ -16,10 +16,10 @@ import msgspec
 from syncara.core import events as e
 from syncara.core.board import Board
 from syncara.core.check import strict_json
-from syncara.core.errors import NonRetryableError, SyncaraError, ValidationError
+from syncara.core.errors import NonRetryableError, Problem, SyncaraError, ValidationError
 from syncara.core.limits import CONTEXT_BYTES_MAX, ERROR_CHARS_MAX, RESULT_BYTES_MAX, SECONDS_MAX
 from syncara.core.machine import advance, is_seconds
-from syncara.core.model import Author, StepResult
+from syncara.core.model import Author, Step, StepResult
 from syncara.core.reads import steps_view
 from syncara.core.views import copy_json
 
@@ -30,12 +30,20 @@ StepsView = Callable[[Iterable[tuple[str, str | None]]], dict[str, dict[str, Any
 class StepInput:
     """What a handler sees of its step (abc.StepInput)."""
 
-    __slots__ = ("id", "name", "params")
+    __slots__ = ("_written", "id", "name", "params")
 
-    def __init__(self, id: str, name: str, params: Any) -> None:
+    def __init__(self, id: str, name: str, params: Any, written: dict[str, Any] | None = None) -> None:
+        """`written` is not changed."""
         self.id = id
         self.name = name
         self.params = params
+        self._written = written
+
+    @property
+    def written(self) -> dict[str, Any]:
+        """A copy of the params as the definition has them, placeholders and all."""
+        copy: dict[str, Any] = copy_json(self._written or {})
+        return copy
 
 
 class ExecutionInput:
@@ -44,6 +52,7 @@ class ExecutionInput:
     __slots__ = (
         "_context",
         "_original",
+        "approved",
         "attempt",
         "author",
         "chat_id",
@@ -65,9 +74,12 @@ class ExecutionInput:
         chat: tuple[Any, Any, Any],
         steps: StepsView,
         author: Author = "developer",
+        *,
+        approved: bool = False,
     ) -> None:
         """`chat` is (user_id, chat_id, message_id); `context` is not changed."""
         self.author = author
+        self.approved = approved
         self.id = id
         self.workflow_id = workflow_id
         self.attempt = attempt
@@ -175,21 +187,30 @@ def call_of(board: Board, event: e.StepScheduled) -> Call:
         board.plan.workflow.id,
         board.context,
         event.attempt,
-        f"{board.execution_id}:{step.id}",
+        idempotency_key(board, step),
         (board.user_id, board.chat_id, board.message_id),
         partial(steps_view, board),
         board.author,
+        approved=board.approved,
     )
-    inputs = StepInput(step.id, step.name, params), execution
+    inputs = StepInput(step.id, step.name, params, step.params), execution
     return Call(*inputs, step.name, event.attempt, step.handler, step.timeout, step.save_as)
+
+
+def idempotency_key(board: Board, step: Step) -> str:
+    """The same for every retry and every re-run after a crash."""
+    return f"{board.execution_id}:{step.id}"
 
 
 def block_of(board: Board, event: e.StepBlocked) -> Block:
     return Block(event.step, event.signal, board.plan.steps[board.plan.index[event.step]].handler)
 
 
-def success(call: Call, value: Any, at: float) -> e.StepSucceeded | e.StepErred:
-    """The fact of a handler that returned `value`; StepErred when the value says so or cannot be stored."""
+def success(call: Call, value: Any, at: float, bytes_max: int = RESULT_BYTES_MAX) -> e.StepSucceeded | e.StepErred:
+    """The fact of a handler that returned `value`; StepErred when the value says so or cannot be stored.
+
+    bytes_max: how large the result may be as JSON.
+    """
     result = value if isinstance(value, StepResult) else None
     if result is not None and (wrong := _wrong_result(result)):
         return _erred(call, at, "invalid_result", wrong, retryable=False)
@@ -197,8 +218,8 @@ def success(call: Call, value: Any, at: float) -> e.StepSucceeded | e.StepErred:
         error = result.error or "the handler returned success=False"
         return _erred(call, at, "error", str(error), result.retryable, result.retry_after)
     try:
-        data = _storable(value if result is None else result.data)
-        metadata = _storable(result.metadata) if result is not None else None
+        data = _storable(value if result is None else result.data, bytes_max)
+        metadata = _storable(result.metadata, bytes_max) if result is not None else None
         changes, removed = call.execution.changes()
     except _TooLargeError as error:
         return _erred(call, at, "result_too_large", str(error), retryable=False)
@@ -230,7 +251,7 @@ class _TooLargeError(Exception):
     pass
 
 
-def _storable(value: Any) -> Any:
+def _storable(value: Any, bytes_max: int) -> Any:
     """The value as the journal will give it back. Raises ValueError for what is not JSON."""
     if value is None or isinstance(value, bool):
         return value
@@ -238,8 +259,8 @@ def _storable(value: Any) -> Any:
         body = strict_json(value)
     except ValueError as error:
         raise ValueError(f"the handler's result is not JSON: {error}") from None
-    if len(body) > RESULT_BYTES_MAX:
-        raise _TooLargeError(f"the handler's result is {len(body)} bytes as JSON; the limit is {RESULT_BYTES_MAX}")
+    if len(body) > bytes_max:
+        raise _TooLargeError(f"the handler's result is {len(body)} bytes as JSON; the limit is {bytes_max}")
     return msgspec.json.decode(body)
 
 
@@ -267,6 +288,11 @@ def bad_params(call: Call, error: Exception, at: float) -> e.StepErred:
 
 def timeout(call: Call, at: float) -> e.StepErred:
     return _erred(call, at, "timeout", f"the attempt took longer than its timeout of {call.timeout:g} s")
+
+
+def refused(call: Call, problem: Problem, at: float) -> e.StepErred:
+    """The fact of a call that was not made, because the policy does not allow it."""
+    return _erred(call, at, problem.code, str(problem), retryable=False)
 
 
 def unknown_handler(call: Call, at: float) -> e.StepErred:

@@ -10,12 +10,13 @@ import asyncio
 import contextvars
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from syncara.abc import Clock, Handler
 from syncara.core import events as e
+from syncara.core.errors import Problem
 from syncara.runtimes import driver
 from syncara.runtimes.driver import Call
 from syncara.runtimes.threads import Job, Threads
@@ -30,6 +31,16 @@ Outcome = e.StepSucceeded | e.StepErred
 Slot = tuple[int, str]
 """An execution's key and a step's name: what can have one attempt at a time."""
 Report = Callable[[int, Outcome], None]
+
+
+class Guard(Protocol):
+    """Judges the calls of what an assistant wrote."""
+
+    def refuses(self, call: Call) -> Problem | None:
+        """What keeps a call from being made; its params are rendered."""
+
+    def result_bytes_max(self, call: Call) -> int:
+        """How large its result may be as JSON."""
 
 
 class Attempt:
@@ -55,7 +66,9 @@ class Hands:
         handler: Callable[[str], Handler | None],
         report: Report,
         closing: Callable[[], bool],
+        guard: Guard | None = None,
     ) -> None:
+        self._guard = guard
         self._loop = loop
         self._context = contextvars.copy_context()
         self._clock = clock
@@ -78,6 +91,9 @@ class Hands:
         if handler is None:
             self._end(attempt, driver.unknown_handler(call, self._clock.now()))
             return
+        if (refusal := self._refusal(call)) is not None:
+            self._end(attempt, driver.refused(call, refusal, self._clock.now()))
+            return
         if handler.params is not None:
             try:
                 call.step.params = msgspec.convert(call.step.params, handler.params)
@@ -97,6 +113,11 @@ class Hands:
                 lambda: self._set_deadline(attempt),
                 lambda value, error: self._end(attempt, self._outcome(call, value, error)),
             )
+
+    def _refusal(self, call: Call) -> Problem | None:
+        if self._guard is None or call.execution.author == "developer":
+            return None
+        return self._guard.refuses(call)
 
     def stop(self, slot: Slot) -> None:
         """Cancel an attempt and report nothing."""
@@ -127,7 +148,12 @@ class Hands:
             value = handler.fn(call.step, call.execution)
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is this step's failure
             return self._failure(call, error)
-        return driver.success(call, value, self._clock.now())
+        return self._success(call, value)
+
+    def _success(self, call: Call, value: Any) -> Outcome:
+        if self._guard is None or call.execution.author == "developer":
+            return driver.success(call, value, self._clock.now())
+        return driver.success(call, value, self._clock.now(), self._guard.result_bytes_max(call))
 
     async def _in_task(self, handler: Handler, attempt: Attempt) -> None:
         value, error = None, None
@@ -141,7 +167,7 @@ class Hands:
 
     def _outcome(self, call: Call, value: Any, error: BaseException | None) -> Outcome:
         if error is None:
-            return driver.success(call, value, self._clock.now())
+            return self._success(call, value)
         return self._failure(call, error)
 
     def _failure(self, call: Call, error: BaseException) -> Outcome:

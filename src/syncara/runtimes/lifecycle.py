@@ -12,7 +12,7 @@ import os
 import signal
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from syncara.core.errors import InvalidStateError
@@ -36,11 +36,11 @@ class Companion(Protocol):
 
 class Lifecycle:
     def __init__(
-        self, runtime: LocalRuntime, clean_up: Callable[[], None] | None, companion: Companion | None = None
+        self, runtime: LocalRuntime, clean_up: Callable[[], None] | None, companions: Sequence[Companion] = ()
     ) -> None:
         """`clean_up` is called in a thread, at the start and once an hour from then on."""
         self._runtime = runtime
-        self._companion = companion
+        self._companions = companions
         self._clean_up = clean_up
         self._keeper: asyncio.Task[None] | None = None
 
@@ -55,8 +55,8 @@ class Lifecycle:
         elif owner is not None:
             raise _other_loop()
         self._runtime.start(loop, self._closing)
-        if self._companion is not None:
-            self._companion.start(loop)
+        for companion in self._companions:
+            companion.start(loop)
         self._keeper = loop.create_task(self._keep(), name="syncara keeper")
         _started.add(self)
         self._trap_sigterm(loop)
@@ -91,8 +91,8 @@ class Lifecycle:
             await self._end()
 
     async def _end(self) -> None:
-        if self._companion is not None:
-            self._companion.stop()
+        for companion in self._companions:
+            companion.stop()
         await self._runtime.stop()
 
     def _trap_sigterm(self, loop: asyncio.AbstractEventLoop) -> None:

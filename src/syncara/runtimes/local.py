@@ -1,19 +1,16 @@
 """The runtime of one process: asyncio, one journal, group commit.
 
 Facts go into boards at once; what they decided is written once per turn of the loop, all executions together, and acted
-on when it is durable. While one commit is under way, the next one gathers.
+on when it is durable.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import logging
-import threading
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
-from syncara.abc import Change, Clock, Handler, RunnerInfo, Store
+from syncara.abc import Addition, Clock, Handler, RunnerInfo, Store
 from syncara.core import events as e
 from syncara.core import journal
 from syncara.core.board import Board
@@ -22,8 +19,9 @@ from syncara.core.graph import Plan
 from syncara.core.machine import fold, next_wake
 from syncara.core.model import ExecutionStatus
 from syncara.runtimes.audience import Audience
+from syncara.runtimes.commits import Auditor, Commits
 from syncara.runtimes.driver import Action, Block, Call, Stop, drive, unknown_handler
-from syncara.runtimes.hands import Hands, Outcome
+from syncara.runtimes.hands import Guard, Hands, Outcome
 from syncara.runtimes.recovery import Recovery
 from syncara.runtimes.resident import Group, Resident
 from syncara.runtimes.timers import Timers
@@ -52,26 +50,23 @@ class LocalRuntime:
         plans: Plans,
         clock: Clock,
         *,
+        auditor: Auditor,
+        guard: Guard | None = None,
         hands_off: bool = False,
     ) -> None:
         """`hands_off`: take in what callers say, but run no step and take up no execution; the next runner will."""
         self._hands_off = hands_off
         self.store = store
         self.clock = clock
-        self._handler = handler
+        self._handler, self._guard, self._auditor = handler, guard, auditor
         self._plans = plans
         self.loop: asyncio.AbstractEventLoop | None = None
         self._residents: dict[int, Resident] = {}
         self._keys: dict[str, int] = {}
         """Keys of resident executions by id."""
-        self._unwritten: dict[int, Resident] = {}
         self._stalled: dict[int, Resident] = {}
         """Executions whose last commit failed; their facts wait until the disk takes writes again."""
-        self._groups: deque[Group] = deque()
-        """What is to be written in a transaction of its own, because it may be refused on its own."""
         self._retry_s = RETRY_FIRST_S
-        self._writing = False
-        self._flush_due = False
         self._stopping = self._ending = False
         self.audience = Audience()
 
@@ -93,11 +88,18 @@ class LocalRuntime:
 
     def _set_up(self, loop: asyncio.AbstractEventLoop, closing: Callable[[], bool], info: RunnerInfo) -> None:
         self.loop = loop
-        self._thread = threading.get_ident()
-        self._context = contextvars.copy_context()
         self._next_key = info.next_key
-        self._stopping = self._ending = self._writing = self._flush_due = False
-        self._hands = Hands(loop, self.clock, self._handler, self._report, closing)
+        self._stopping = self._ending = False
+        self._auditor.start()
+        self._commits = Commits(
+            self.store,
+            self._auditor,
+            loop,
+            idle=lambda: self._hands.busy == 0,
+            set_aside=self._set_aside,
+            over=self._committed,
+        )
+        self._hands = Hands(loop, self.clock, self._handler, self._report, closing, self._guard)
         self._wakes: Timers[int] = Timers(loop, self.clock.now, self._wake)
         self._was_clean = info.clean
         self._recovery = Recovery(self, loop, clean=info.clean)
@@ -119,8 +121,7 @@ class LocalRuntime:
             tasks = self._hands.drop()
             if tasks:
                 await asyncio.wait(tasks, timeout=STOP_GRACE_S)
-            while self._writing or self._unwritten or self._groups:
-                await self._written()
+            await self._commits.finish()
         finally:  # also when whoever called it gives up, or is one of the handlers that it interrupts
             self._end(clean=True)
 
@@ -135,6 +136,7 @@ class LocalRuntime:
         try:
             self._tell_all()
         finally:
+            self._commits.close()
             self.loop = None
             self.store.release(clean=self._was_clean if self._hands_off else clean)
 
@@ -144,22 +146,11 @@ class LocalRuntime:
         for resident in self._residents.values():
             if not closed:
                 resident.refuse(_stopped())
-        for group in self._groups:
-            if not closed:
-                group.tell(_stopped())
-        self._groups.clear()
+        self._commits.drop_all(None if closed else _stopped())
         self._residents.clear()
         self._keys.clear()
-        self._unwritten.clear()
         self._stalled.clear()
         self.audience.leave(closed=closed)
-
-    async def _written(self) -> None:
-        """Until the commit under way, or the next one, is over."""
-        self._on_written = asyncio.get_running_loop().create_future()
-        self._flush()
-        if self._writing:
-            await self._on_written
 
     # What callers ask for.
 
@@ -178,12 +169,12 @@ class LocalRuntime:
         self,
         starts: Sequence[tuple[e.Started, Plan]],
         facts: Sequence[tuple[str, e.Fact]],
-        finish: Callable[[Boards, list[bool]], Sequence[Change]],
+        finish: Callable[[Boards, list[bool]], Sequence[Addition]],
     ) -> None:
-        """Start executions, feed facts and write changes in one transaction; returns when it is durable.
+        """Start executions, feed facts and write additions in one transaction; returns when it is durable.
 
         `finish` is called once all of it is on the boards, with them and with what each fact changed, and returns the
-        changes. When it, or a fact, raises, nothing of it happens.
+        additions. When it, or a fact, raises, nothing of it happens.
         """
         self._require_running()
         new = {started.execution_id for started, _ in starts}
@@ -195,13 +186,12 @@ class LocalRuntime:
                 resident = touched[started.execution_id] = self._new(started, plan, None)
                 self.feed(resident, started)
             changed = [self._steer(touched, execution_id, fact) for execution_id, fact in facts]
-            changes = finish({execution_id: resident.board for execution_id, resident in touched.items()}, changed)
+            additions = finish({execution_id: resident.board for execution_id, resident in touched.items()}, changed)
         except BaseException as error:
             self._commit_failed(list(touched.values()), error)
             raise
-        group = Group(list(touched.values()), changes, asyncio.get_running_loop().create_future())
-        self._groups.append(group)
-        self._flush_soon()
+        group = Group(list(touched.values()), additions, asyncio.get_running_loop().create_future())
+        self._commits.add_group(group)
         await group.done
 
     def _steer(self, touched: dict[str, Resident], execution_id: str, fact: e.Fact) -> bool:
@@ -323,14 +313,13 @@ class LocalRuntime:
             events, actions = drive(resident.board, fact)
         except Exception:
             # The board may be half changed: forget it. The journal is whole, and is read again when it is needed.
-            self._unwritten.pop(resident.key, None)
+            self._commits.drop(resident)
             self._forget(resident)
             raise
         if not events:
             return False
         resident.take(fact, events, actions, asked)
-        self._unwritten[resident.key] = resident
-        self._flush_soon()
+        self._commits.add(resident)
         return True
 
     def post(self, key: int, fact: e.Fact) -> bool:
@@ -362,63 +351,21 @@ class LocalRuntime:
     def _wake(self, key: int) -> None:
         self.post(key, e.Ticked(self.clock.now()))
 
-    # The journal.
+    # After a commit.
 
-    def _flush_soon(self) -> None:
-        if not self._flush_due and not self._writing and self.loop is not None:
-            self._flush_due = True
-            self.loop.call_soon(self._flush, context=self._context)
+    def _set_aside(self, resident: Resident, error: Exception) -> None:
+        resident.refuse(error)
+        self._forget(resident)
 
-    def _flush(self) -> None:
-        self._flush_due = False
-        if self._writing or not (self._unwritten or self._groups) or self.loop is None:
-            return
-        group = self._groups.popleft() if self._groups else None
-        batch = list(self._unwritten.values()) if group is None else group.residents
-        batch = [resident for resident in batch if self._unwritten.pop(resident.key, None)]
-        self._writing = True
-        entries = []
-        for resident in list(batch):
-            try:
-                entries.append(resident.entry())
-            except Exception as error:  # a fault of the checks before: this execution is set aside, the others go on
-                logger.exception("execution number %d cannot be written and is set aside", resident.key)
-                batch.remove(resident)
-                resident.refuse(error)
-                self._forget(resident)
-        alone = len(batch) <= 1 and self._hands.busy == 0
-        changes = () if group is None else group.changes
-        self.store.append(entries, lambda error: self._done(batch, group, error), inline=alone, changes=changes)
-
-    def _done(self, batch: list[Resident], group: Group | None, error: BaseException | None) -> None:
-        if threading.get_ident() == self._thread:
-            self._committed(batch, group, error)
-            return
-        loop = self.loop
-        if loop is not None:
-            try:
-                loop.call_soon_threadsafe(self._committed, batch, group, error)
-            except RuntimeError:
-                return  # the loop is closed; the next start finds what was written
-
-    def _committed(self, batch: list[Resident], group: Group | None, error: BaseException | None) -> None:
-        self._writing = False
-        if group is not None:
-            group.tell(error)
+    def _committed(self, batch: list[Resident], error: BaseException | None) -> None:
         if error is not None:
             self._commit_failed(batch, error)
-        else:
-            if self._retry_s > RETRY_FIRST_S and not self._stalled:
-                self._retry_s = RETRY_FIRST_S
-                logger.info("the database takes writes again")
-            for resident in batch:
-                self._acknowledge(resident)
-        if self._on_written is not None and not self._on_written.done():
-            self._on_written.set_result(None)
-        if (self._unwritten or self._groups) and not self._flush_due and self.loop is not None:
-            self._flush()
-
-    _on_written: asyncio.Future[None] | None = None
+            return
+        if self._retry_s > RETRY_FIRST_S and not self._stalled:
+            self._retry_s = RETRY_FIRST_S
+            logger.info("the database takes writes again")
+        for resident in batch:
+            self._acknowledge(resident)
 
     def _acknowledge(self, resident: Resident) -> None:
         actions = resident.written()
@@ -426,7 +373,7 @@ class LocalRuntime:
             for action in actions:
                 self._act(resident, action)
         self.audience.committed(resident.board)
-        if resident.key in self._unwritten:
+        if self._commits.holds(resident):
             return
         final = resident.board.status.final
         self._recovery.committed(resident.key, final=final)
@@ -455,7 +402,7 @@ class LocalRuntime:
     def _commit_failed(self, batch: Sequence[Resident], error: BaseException) -> None:
         """Memory ran ahead of the disk: forget what was decided, keep what happened, and tell who asked."""
         for resident in batch:
-            self._unwritten.pop(resident.key, None)
+            self._commits.drop(resident)
             resident.refuse(error)
             if resident.seq == 0:
                 self._forget(resident)
@@ -489,7 +436,7 @@ class LocalRuntime:
             resident.listed = None
             for fact in facts:
                 self.feed(resident, fact)
-            if not self.feed(resident, e.Ticked(self.clock.now())) and resident.key not in self._unwritten:
+            if not self.feed(resident, e.Ticked(self.clock.now())) and not self._commits.holds(resident):
                 self.settle_down(resident)
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple, cast
 
-from syncara.abc import Change, Entry, Summary
+from syncara.abc import Addition, Change, Entry, Summary, Unsealed
 from syncara.core import events as e
 from syncara.core import journal
 from syncara.core.board import Board
@@ -83,6 +83,11 @@ class Resident:
         self.checksum = journal.chain(body, self.checksum)
         return Entry(self.key, self.seq, len(batch.events), body, self.checksum, self._summary())
 
+    @property
+    def events(self) -> Sequence[e.AnyEvent]:
+        """Those of the entry that is being written."""
+        return () if self._writing is None else self._writing.events
+
     def _summary(self) -> Summary | None:
         """The execution's row, when it has changed since it was last written."""
         board = self.board
@@ -131,11 +136,16 @@ class Resident:
 
 
 class Group(NamedTuple):
-    """Executions and changes that a caller wants in one transaction, and the future of whoever waits for it."""
+    """Executions and additions that a caller wants in one transaction, and the future of whoever waits for it."""
 
     residents: list[Resident]
-    changes: Sequence[Change]
+    additions: Sequence[Addition]
     done: asyncio.Future[None]
+
+    def parts(self) -> tuple[list[Change], list[Unsealed]]:
+        """What is stored as it is, and what is to be chained."""
+        changes = [each for each in self.additions if not isinstance(each, Unsealed)]
+        return changes, [each for each in self.additions if isinstance(each, Unsealed)]
 
     def tell(self, error: BaseException | None) -> None:
         if self.done.done():

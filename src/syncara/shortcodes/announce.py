@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Any
 
 import msgspec
@@ -16,14 +16,18 @@ import msgspec
 from syncara import answers
 from syncara.abc import Change, Messenger, Record
 from syncara.answers import Form, Language
+from syncara.answers.plans import PlannedEffect
 from syncara.commands.desk import Desk
 from syncara.core.board import Board
-from syncara.core.model import StepStatus
+from syncara.core.model import ExecutionStatus, StepStatus
 from syncara.core.views import Execution
+from syncara.policy.approvals import OPERATOR, Answer, Approval, Approvals
 
 logger = logging.getLogger("syncara")
 
 ANNOUNCE = "announce"
+APPROVAL = "(approval)"
+"""Stands for the question among the steps that were told; no code of a step looks like it."""
 SEND_TIMEOUT_S = 30.0
 RETRY_FIRST_S, RETRY_MAX_S = 1.0, 300.0
 PAGE = 1_000
@@ -40,8 +44,9 @@ class Announcement(msgspec.Struct, frozen=True):
 
 
 class Announcer:
-    def __init__(self, desk: Desk, messenger: Messenger) -> None:
+    def __init__(self, desk: Desk, approvals: Approvals, messenger: Messenger) -> None:
         self._desk = desk
+        self._approvals = approvals
         self._messenger = messenger
         self._owed: dict[str, Announcement] = {}
         self._due: dict[str, None] = {}
@@ -49,6 +54,7 @@ class Announcer:
         self._news = asyncio.Event()
         self._retry_s: dict[str, float] = {}
         self._task: asyncio.Task[None] | None = None
+        self._questions: set[asyncio.Task[None]] = set()
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Take up what was not told before the last stop."""
@@ -61,9 +67,11 @@ class Announcer:
         self._task = loop.create_task(self._tell(), name="syncara announcer")
 
     def stop(self) -> None:
-        task, self._task = self._task, None
-        if task is not None and not task.get_loop().is_closed():
-            task.cancel()
+        tasks = [task for task in (self._task, *self._questions) if task is not None]
+        self._task, self._questions = None, set()
+        for task in tasks:
+            if not task.get_loop().is_closed():
+                task.cancel()
 
     def owe(self, execution_ids: Iterable[str], announcement: Announcement, at: float) -> list[Change]:
         """Announce these runs; returns what is to be written with their starts."""
@@ -76,7 +84,7 @@ class Announcer:
 
     def hear(self, board: Board) -> None:
         """After each commit of an execution."""
-        if board.execution_id in self._owed and (board.status.final or board.waiting):
+        if board.execution_id in self._owed and (board.status.final or board.waiting or board.approve_by is not None):
             self._look_at(board.execution_id)
 
     def _look_at(self, execution_id: str) -> None:
@@ -119,14 +127,60 @@ class Announcer:
         if execution is None:  # never committed, or cleaned up
             await self._settled(execution_id)
             return
-        waiting = _waiting(execution)
         if execution.status.final:
             await self._send(execution, announcement, "end")
             await self._settled(execution_id)
-        elif new := [step for step in waiting if step not in announcement.told]:
+        elif execution.status is ExecutionStatus.AWAITING_APPROVAL:
+            if APPROVAL not in announcement.told:
+                await self._ask(execution_id, announcement)
+                await self._has_told(execution_id, announcement, [APPROVAL])
+        elif new := [step for step in _waiting(execution) if step not in announcement.told]:
             await self._send(execution, announcement, new[0])
-            told = msgspec.structs.replace(announcement, told=tuple(waiting))
-            await self._desk.write(self.owe([execution_id], told, self._desk.now()))
+            await self._has_told(execution_id, announcement, _waiting(execution))
+
+    async def _has_told(self, execution_id: str, announcement: Announcement, told: list[str]) -> None:
+        kept = msgspec.structs.replace(announcement, told=tuple(told))
+        await self._desk.write(self.owe([execution_id], kept, self._desk.now()))
+
+    async def _ask(self, execution_id: str, announcement: Announcement) -> None:
+        """Ask for an approval: with buttons, where the messenger has them, else by the words to answer with."""
+        approval = self._approvals.of(execution_id)
+        if approval is None:
+            return
+        ask = getattr(self._messenger, "ask", None)
+        effects = [
+            PlannedEffect(each.step, each.kind, each.handler, each.operation, each.address, each.own, "approve", "")
+            for each in approval.effects
+        ]
+        question = answers.approval_question(
+            approval.workflow_name,
+            approval.user_id,
+            effects,
+            approval_id=approval.id,
+            plan_hash=approval.plan_hash,
+            expires_at=approval.expires_at,
+            how="" if ask is not None else f"syncara approve {approval.id}",
+        )
+        text = answers.render(question, announcement.language, announcement.form)
+        key = f"{execution_id}:announce:{APPROVAL}"
+        if ask is None:
+            await self._messenger.send(announcement.chat_id, text, idempotency_key=key)
+            return
+        # A task of its own: a person may take minutes, and other chats must not wait for that.
+        task = asyncio.create_task(
+            self._take(ask(announcement.chat_id, text, approval.id, idempotency_key=key), approval)
+        )
+        self._questions.add(task)
+        task.add_done_callback(self._questions.discard)
+
+    async def _take(self, asked: Awaitable[bool | None], approval: Approval) -> None:
+        """Take an answer that was given here and now."""
+        try:
+            said = await asked
+            if said is not None:
+                await self._approvals.answer(approval.id, OPERATOR, Answer(said), operator=True)
+        except Exception as error:  # noqa: BLE001 - a messenger may raise anything; the approval can still be given
+            logger.warning("approval %s was not asked for, or its answer not taken: %r", approval.id, error)
 
     async def _settled(self, execution_id: str) -> None:
         await self._desk.write([Record(ANNOUNCE, execution_id, self._desk.now(), None)])

@@ -46,18 +46,18 @@ def _missing(call: Call, command: Command, field: Field) -> CodeProblem:
 
 
 def _wrong(call: Call, field: Field, value: Any, error: msgspec.ValidationError) -> CodeProblem:
-    choices = [str(choice) for choice in _choices(field.type)]
+    known = [str(choice) for choice in choices(field.type)]
     return CodeProblem(
         code="wrong_type",
         where=f"field '{field.name}'",
         message=f"'{field.name}' cannot be {shown(value)}: {str(error)[:1].lower()}{str(error)[1:]}",
-        fix=nearest(str(value), choices) or f"write {allowed(field)}",
+        fix=nearest(str(value), known) or f"write {allowed(field)}",
         position=call.spans.get(field.name, call.span),
         shortcode=call.shortcode,
         field=field.name,
         read=shown(value),
         allowed=allowed(field),
-        nearest=(nearest(str(value), choices) or "").partition("'")[2].partition("'")[0],
+        nearest=(nearest(str(value), known) or "").partition("'")[2].partition("'")[0],
     )
 
 
@@ -74,11 +74,11 @@ _FORMS = {
 
 def allowed(field: Field) -> str:
     """What may stand in a field, in words."""
-    choices = _choices(field.type)
-    if choices:
-        return "one of " + ", ".join(map(str, choices))
+    known = choices(field.type)
+    if known:
+        return "one of " + ", ".join(map(str, known))
     if field.form == "json":
-        return "a JSON list" if _plain(field.type) is list else "a JSON object"
+        return "a JSON list" if plain_type(field.type) is list else "a JSON object"
     limits = [
         f"{word} {bound:g}"
         for meta in get_args(field.type)
@@ -89,18 +89,18 @@ def allowed(field: Field) -> str:
     return " ".join([_FORMS[field.form], *limits])
 
 
-def _plain(kind: Any) -> Any:
+def plain_type(kind: Any) -> Any:
     """A type without its annotations and arguments."""
     if get_origin(kind) is Annotated:
-        return _plain(get_args(kind)[0])
+        return plain_type(get_args(kind)[0])
     return get_origin(kind) or kind
 
 
-def _choices(kind: Any) -> tuple[Any, ...]:
+def choices(kind: Any) -> tuple[Any, ...]:
     """The values of a Literal."""
     origin = get_origin(kind)
     if origin is Literal:
         return get_args(kind)
     if origin in (Annotated, Union, types.UnionType):
-        return _choices(get_args(kind)[0])
+        return choices(get_args(kind)[0])
     return ()

@@ -7,43 +7,51 @@ the reason: texts then take in the pieces beside them, if there is exactly one w
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 from syncara.commands.registry import Command, Field, Form
-from syncara.shortcodes.lenient import BadJson, read_json
-from syncara.shortcodes.pieces import Piece, plain
-from syncara.shortcodes.problems import Wrong
+from syncara.shortcodes.forms import MISFIT, WANTED, convert
+from syncara.shortcodes.pieces import COLON, PIECES_MAX, Piece, Wrong, plain
 
-COLON = r"write a colon that belongs to a text as \:"
 BY_NAME = "a field by its name"
-NULL = "null for a field that is left out"
-IN_QUOTES = "quotes around a value that is no text"
-JSON_IN_QUOTES = "JSON inside a text"
-BARE_NAMES = "a list of names without quotes"
 
-_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
-_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,18}(?:\.[0-9]{1,18})?|\.[0-9]{1,18})(?:[eE][+-]?[0-9]{1,2})?")
-_FLAGS = {"true": True, "yes": True, "ya": True, "false": False, "no": False, "tidak": False}
-_NULLS = ("null", "None")
-_NAME_IN_QUOTES = re.compile(r"\"([^\"]*)\"|'([^']*)'")
-_HOUR, _MINUTE = re.compile(r"(?:^|.*\D)(?:[01]?[0-9]|2[0-3])", re.DOTALL), re.compile(r"[0-5][0-9]")
-_MISFIT: Any = object()
-_WANTED: dict[Form, str] = {
-    "text": "text",
-    "integer": "a whole number",
-    "number": "a number",
-    "flag": "true or false",
-    "json": "JSON",
-    "names": "names separated by commas, or a JSON list of them",
-    "moment": "seconds, a duration such as 1h30m, or an ISO time",
-    "rest": "text",
+_OTHER_NAMES = {
+    "after": "dependencies",
+    "attempts": "retries",
+    "concurrency": "max_parallel",
+    "delay": "delay_seconds",
+    "depends": "dependencies",
+    "depends_on": "dependencies",
+    "desc": "description",
+    "global_timeout": "timeout",
+    "if": "condition",
+    "max_parallel_steps": "max_parallel",
+    "max_retries": "retries",
+    "output": "save_as",
+    "parallel": "max_parallel",
+    "requires": "dependencies",
+    "retry": "retries",
+    "retry_count": "retries",
+    "when": "condition",
 }
+"""What fields are called elsewhere, where spelling does not lead to their name."""
+_ANY_TEXT: tuple[Form, ...] = ("text", "names", "moment")
+"""The forms that any text has."""
+_HOUR, _MINUTE = re.compile(r"(?:^|.*\D)(?:[01]?[0-9]|2[0-3])", re.DOTALL), re.compile(r"[0-5][0-9](?![0-9])")
 
 _Group = tuple[int, int, int]
 """The number of a field, and the pieces that it takes: from one, up to another."""
+_Way = tuple[_Group, ...]
+
+
+def _is_time(piece: Piece, after: Piece) -> bool:
+    """Whether two texts, with the colon between them, are written as a time in prose is."""
+    if piece.kind != "text" or after.kind != "text" or after.start != piece.end + 1:
+        return False
+    return _MINUTE.match(after.value) is not None and _HOUR.fullmatch(piece.value) is not None
 
 
 class Fields(NamedTuple):
@@ -54,13 +62,54 @@ class Fields(NamedTuple):
     repairs: dict[str, None]
 
 
-def read_fields(command: Command, pieces: Sequence[Piece], text: str, into: Fields) -> None:
+class Layout:
+    """How the fields of a command are laid out."""
+
+    def __init__(self, command: Command) -> None:
+        self.shortcode = command.shortcode
+        self.fields = {field.name: field for field in command.fields}
+        self.positional = command.positional
+        self.takes_in = [_takes_in(field) for field in self.positional]
+        """Whether colons that nobody escaped may belong to a field's text."""
+        self.room = [0]
+        """How many pieces the fields by position can take, from each on."""
+        self.room_before_json = [-1]
+        """How many of these before the last field that can take JSON; -1: there is none."""
+        for field, takes_in in zip(reversed(self.positional), reversed(self.takes_in), strict=True):
+            before = self.room_before_json[0]
+            if before >= 0:
+                before = PIECES_MAX if takes_in else before + 1
+            elif field.form in ("json", "names"):
+                before = 0
+            self.room_before_json.insert(0, before)
+            self.room.insert(0, PIECES_MAX if takes_in else self.room[0] + 1)
+
+
+def _takes_in(field: Field) -> bool:
+    """Ids and the names of what exists have no colons."""
+    return field.form in _ANY_TEXT and (field.form != "text" or field.refers is None)
+
+
+def read_fields(layout: Layout, pieces: Sequence[Piece], text: str, into: Fields) -> None:
     """Put the fields that were written into `into`. Raises Wrong; what was read until then stays there."""
-    reading = _Reading(command, text, into)
-    by_position, named = reading.split(_without_empty_ends(pieces))
-    for piece, more in named:
+    reading = _Reading(layout, text, into)
+    by_position, by_name = reading.split(_without_empty_ends(pieces))
+    ways = reading.ways(by_position)
+    if not ways and reading.ends_with_names(by_position):
+        by_name.insert(0, (by_position[-1], []))
+        by_position = _without_empty_ends(by_position[:-1])
+        ways = reading.ways(by_position)
+    for piece, more in by_name:
         reading.take_named(piece, more)
-    reading.take_positional(by_position)
+    reading.take_positional(by_position, ways)
+
+
+def salvage(layout: Layout, pieces: Sequence[Piece], text: str, into: Fields) -> None:
+    """Put into `into` what can be had by position of a code that is wrong further on."""
+    reading = _Reading(layout, text, into)
+    for field, piece in zip(layout.positional, pieces, strict=False):
+        if piece.key or not reading.take_if_fit(field, piece):
+            return
 
 
 def _without_empty_ends(pieces: Sequence[Piece]) -> Sequence[Piece]:
@@ -71,12 +120,12 @@ def _without_empty_ends(pieces: Sequence[Piece]) -> Sequence[Piece]:
 
 
 class _Reading:
-    def __init__(self, command: Command, text: str, into: Fields) -> None:
-        self._command = command
+    def __init__(self, layout: Layout, text: str, into: Fields) -> None:
+        self._layout = layout
         self._text = text
         self._into = into
-        self._fields = {field.name: field for field in command.fields}
-        self._positional = command.positional
+        self._fields = layout.fields
+        self._positional = layout.positional
         self._values: dict[tuple[str, int], tuple[Any, str]] = {}
         """What fields made of pieces, by where these begin."""
 
@@ -91,27 +140,24 @@ class _Reading:
                 named.append((piece, []))
             elif piece.kind != "empty":
                 named[-1][1].append(piece)
-        positional = pieces[:first]
-        if positional and self._is_named_object(positional[-1], len(positional) - 1):
-            named.insert(0, (positional[-1], []))
-            positional = positional[:-1]
-        return positional, named
+        return _without_empty_ends(pieces[:first]), named
 
     def _is_named(self, piece: Piece, place: int) -> bool:
         if not piece.key:
             return False
-        if piece.key in self._fields:
+        if piece.key in self._fields or _OTHER_NAMES.get(piece.key) in self._fields:
             return True
         field = self._positional[place] if place < len(self._positional) else None
         return field is None or field.form != "text" or field.refers is not None
 
-    def _is_named_object(self, piece: Piece, place: int) -> bool:
-        """JSON at a place that takes none, with names of fields in it."""
-        if piece.json is None or not isinstance(piece.value, dict) or piece.key:
+    def ends_with_names(self, pieces: Sequence[Piece]) -> bool:
+        """Whether pieces that do not fit by position end with an object of fields by name."""
+        last = pieces[-1]
+        if last.key or not isinstance(last.value, dict):
             return False
-        if place >= len(self._positional):
+        if not self._fields.keys().isdisjoint(last.value):
             return True
-        return self._positional[place].form != "json" and not self._fields.keys().isdisjoint(piece.value)
+        return len(pieces) > len(self._positional) and bool(self.ways(pieces[:-1]))
 
     # By name.
 
@@ -132,92 +178,88 @@ class _Reading:
     def _known(self, name: str, at: tuple[int, int]) -> Field:
         field = self._fields.get(name)
         if field is None:
-            known = [each.name for each in self._command.fields]
-            near = get_close_matches(name[:40], known, 1)
-            message = f"{self._command.shortcode} has no field '{name[:40]}'"
-            fix = f"Did you mean '{near[0]}'?" if near else ""
-            raise Wrong("unknown_field", message, at, fix, allowed=", ".join(known), nearest="".join(near))
-        if name in self._into.args:
-            raise Wrong("repeated_field", f"'{name}' is given twice", at, "give it once", field=name)
+            raise self._unknown(name[:40], at)
         if not field.named:
             self._into.repairs[BY_NAME] = None
         return field
 
+    def _unknown(self, name: str, at: tuple[int, int]) -> Wrong:
+        known = list(self._fields)
+        meant = _OTHER_NAMES.get(name.lower().replace("-", "_"), "")
+        near = [meant] if meant in known else get_close_matches(name, known, 1)
+        message = f"{self._layout.shortcode} has no field '{name}'"
+        fix = f"Did you mean '{near[0]}'?" if near else f"the fields are {', '.join(known)}"
+        return Wrong("unknown_field", message, at, fix, allowed=", ".join(known), nearest="".join(near))
+
     # By position.
 
-    def take_positional(self, pieces: Sequence[Piece]) -> None:
-        direct = [(place, place, place + 1) for place in range(len(pieces))]
-        if len(pieces) <= len(self._positional) and all(self._fits(pieces, group) for group in direct):
-            self._refuse_a_time_cut_in_two(pieces)
-            groups: Sequence[_Group] = direct
-        else:
-            ways = self._ways(pieces)
-            if not ways:
-                raise self._misfit(pieces)
-            if len(ways) > 1:
-                raise self._ambiguous(pieces, *ways)
-            groups = ways[0]
-        for number, start, stop in groups:
+    def take_positional(self, pieces: Sequence[Piece], ways: Sequence[_Way]) -> None:
+        if not ways:
+            raise self._misfit(pieces)
+        if len(ways) > 1:
+            raise self._ambiguous(pieces, *ways)
+        self._refuse_a_time_cut_in_two(pieces, ways[0])
+        for number, start, stop in ways[0]:
             if pieces[start].kind != "empty":
-                self._take_position(self._positional[number], pieces[start:stop])
+                self._take(self._positional[number], pieces[start:stop])
 
-    def _take_position(self, field: Field, pieces: Sequence[Piece]) -> None:
-        if field.name in self._into.args:
-            at = (pieces[0].start, pieces[-1].end)
-            raise Wrong("repeated_field", f"'{field.name}' is given twice", at, "give it once", field=field.name)
-        self._take(field, pieces)
+    def take_if_fit(self, field: Field, piece: Piece) -> bool:
+        value, repair = ("", "") if piece.kind == "empty" else self._value(field, piece)
+        if value is not MISFIT:
+            self._keep(field, value, repair, piece.value, (piece.start, piece.end))
+        return value is not MISFIT
 
-    def _ways(self, pieces: Sequence[Piece]) -> list[tuple[_Group, ...]]:
-        """Ways to share the pieces out among the fields in their order: none, the only one, or two of them."""
-        count = len(pieces)
-        known: dict[tuple[int, int], list[tuple[_Group, ...]]] = {}
-        room = [0]
-        for field in reversed(self._positional):
-            room.append(count if _takes_in(field) else room[-1] + 1)
-        room.reverse()
+    def ways(self, pieces: Sequence[Piece]) -> list[_Way]:
+        """Ways to share the pieces out among the fields by position: none, the only one, or two of them.
 
-        def ways(number: int, start: int) -> list[tuple[_Group, ...]]:
-            if start == count:
-                return [()]
-            if (number, start) in known:
-                return known[number, start]
-            found = known[number, start] = []
-            for stop in range(start + 1, self._reach(pieces, number, start) + 1):
-                if count - stop > room[number + 1] or not self._fits(pieces, (number, start, stop)):
-                    continue
-                found += [((number, start, stop), *rest) for rest in ways(number + 1, stop)]
-                if len(found) > 1:
-                    break
-            return found
+        Where one piece for each field fits, no other way counts.
+        """
+        if len(pieces) <= len(self._positional):
+            direct = tuple((place, place, place + 1) for place in range(len(pieces)))
+            if all(self.fits(pieces, group) for group in direct):
+                return [direct]
+        if len(pieces) > self._layout.room[0]:
+            return []
+        every = _Sharing(self, self._layout, pieces).ways(0, 0)
+        if len(every) < 2:  # noqa: PLR2004 - two are too many
+            return every
+        as_written = _Sharing(self, self._layout, pieces, self._prose_colons(pieces)).ways(0, 0)
+        sure = len(as_written) == 1 and len(as_written[0]) > 1 and not self._follows_space(pieces[0])
+        return as_written if sure else every[:2]
 
-        return ways(0, 0)[:2] if count <= room[0] else []
+    def _prose_colons(self, pieces: Sequence[Piece]) -> list[bool]:
+        """For each piece whether the colon before it is written as in prose: `note: this`, or in a time, `10:30`."""
+        prose = [False]
+        for piece, after in pairwise(pieces):
+            texts = piece.kind == after.kind == "text"
+            spaced = texts and self._text[piece.end] == ":" and self._follows_space(after)
+            prose.append((spaced and not after.value.isdigit()) or _is_time(piece, after))
+        return prose
 
-    def _reach(self, pieces: Sequence[Piece], number: int, start: int) -> int:
-        """Up to where a field may take in pieces, when it starts with one of them."""
-        stop = start + 1
-        if _takes_in(self._positional[number]) and pieces[start].kind == "text":
-            while stop < len(pieces) and pieces[stop].kind == "text":
-                stop += 1
-        return stop
+    def _follows_space(self, piece: Piece) -> bool:
+        return self._text[piece.start - 1].isspace()
 
-    def _fits(self, pieces: Sequence[Piece], group: _Group) -> bool:
+    def fits(self, pieces: Sequence[Piece], group: _Group) -> bool:
         number, start, stop = group
         piece = pieces[start]
         if stop - start > 1 or piece.kind == "empty":
             return True
-        return self._value(self._positional[number], piece)[0] is not _MISFIT
+        field = self._positional[number]
+        if field.form in _ANY_TEXT and piece.kind != "json":
+            return True
+        return self._value(field, piece)[0] is not MISFIT
 
-    def _refuse_a_time_cut_in_two(self, pieces: Sequence[Piece]) -> None:
+    def _refuse_a_time_cut_in_two(self, pieces: Sequence[Piece], way: _Way) -> None:
         """`at 10:30` fits as a text and a number, and was hardly meant so."""
-        for field, (piece, after) in zip(self._positional, pairwise(pieces), strict=False):
-            free_text = field.form == "text" and field.refers is None and piece.kind == "text"
-            if free_text and after.start == piece.end + 1 and _HOUR.fullmatch(piece.value):
-                if after.kind == "text" and _MINUTE.fullmatch(after.value):
-                    at = (piece.start, after.end)
-                    message = (
-                        f"'{self._text[piece.start : after.end][-40:]}' may be one text with a time, or two fields"
-                    )
-                    raise Wrong("ambiguous", message, at, COLON + ", and a number otherwise", field=field.name)
+        for (number, start, stop), (next_number, _, _) in pairwise(way):
+            field, after = self._positional[number], pieces[stop]
+            if not _is_time(pieces[stop - 1], after):
+                continue
+            if (field.form == "text" and field.refers is None) or self._follows_space(pieces[start]):
+                at = (pieces[start].start, after.end)
+                message = f"'{self._text[at[0] : at[1]][-40:]}' may be one text with a time, or two fields"
+                fix = f"{COLON}; or name the next field: {self._positional[next_number].name}={after.value}"
+                raise Wrong("ambiguous", message, at, fix, field=field.name)
 
     def _ambiguous(self, pieces: Sequence[Piece], one: Sequence[_Group], other: Sequence[_Group]) -> Wrong:
         number, start, _ = next(group for group, another in zip(one, other, strict=False) if group != another)
@@ -230,13 +272,14 @@ class _Reading:
         for place, piece in enumerate(pieces):
             if place >= len(self._positional):
                 return self._too_many(piece)
-            if not self._fits(pieces, (place, place, place + 1)):
-                return self._wrong_type(self._positional[place], piece.value, (piece.start, piece.end))
+            if not self.fits(pieces, (place, place, place + 1)):
+                at = (piece.start, piece.end)
+                return self._wrong_type(self._positional[place], piece.value, at, by_position=True)
         raise AssertionError("all pieces fit")
 
     def _too_many(self, piece: Piece) -> Wrong:
         names = [field.name for field in self._positional]
-        message = f"{self._command.shortcode} has {len(names)} fields by position, and more are written"
+        message = f"{self._layout.shortcode} has {len(names)} fields by position, and more are written"
         return Wrong("too_many_fields", message, (piece.start, piece.end), COLON, allowed=":".join(names))
 
     # What a field can take.
@@ -249,32 +292,37 @@ class _Reading:
             message = f"the code is not closed on the line of its field '{field.name}'"
             raise Wrong("unclosed", message, (first.start, line_end), "end it with ]", field=field.name)
         for piece in pieces:
-            self._note(piece)
+            if piece.repairs:
+                self._note(piece)
         if len(pieces) == 1:
             value, repair = self._value(field, first)
         elif all(piece.kind == "text" for piece in pieces):
             start = first.value_start if first.key in self._fields else first.start
-            value, repair = _convert(field.form, plain(self._text[start : last.end]), is_text=True)
+            value, repair = convert(field.form, plain(self._text[start : last.end]), is_text=True)
         else:
-            value, repair = _MISFIT, ""
+            value, repair = MISFIT, ""
         self._keep(field, value, repair, first.value, at)
 
     def _value(self, field: Field, piece: Piece) -> tuple[Any, str]:
         """What a field makes of a piece, and what of that was lenient."""
+        if field.form == piece.kind == "text" and not piece.key:
+            return piece.value, ""
         known = self._values.get((field.name, piece.start))
         if known is None:
             value = piece.value
             if piece.key and piece.key not in self._fields:
                 value = plain(self._text[piece.start : piece.end])
-            known = self._values[field.name, piece.start] = _convert(field.form, value, is_text=piece.kind != "json")
+            known = self._values[field.name, piece.start] = convert(field.form, value, is_text=piece.kind != "json")
         return known
 
     def _set(self, field: Field, value: Any, at: tuple[int, int]) -> None:
-        self._keep(field, *_convert(field.form, value, is_text=False), value, at)
+        self._keep(field, *convert(field.form, value, is_text=False), value, at)
 
     def _keep(self, field: Field, value: Any, repair: str, written: Any, at: tuple[int, int]) -> None:
-        if value is _MISFIT:
+        if value is MISFIT:
             raise self._wrong_type(field, written, at)
+        if field.name in self._into.args:
+            raise Wrong("repeated_field", f"'{field.name}' is given twice", at, "give it once", field=field.name)
         if repair:
             self._into.repairs[repair] = None
         if value is not None and value != "":
@@ -285,89 +333,60 @@ class _Reading:
         for repair in piece.repairs:
             self._into.repairs[repair] = None
 
-    def _wrong_type(self, field: Field, written: Any, at: tuple[int, int]) -> Wrong:
-        read = "JSON" if isinstance(written, dict | list) else f"'{str(written)[:40]}'"
-        wanted = _WANTED[field.form]
+    def _wrong_type(self, field: Field, written: Any, at: tuple[int, int], *, by_position: bool = False) -> Wrong:
+        is_json = isinstance(written, dict | list)
+        wanted, read = WANTED[field.form], "JSON" if is_json else f"'{str(written)[:40]}'"
         message = f"'{field.name}' is {wanted}, and {read} is written"
-        fix = COLON if field.form != "text" and isinstance(written, str) else ""
-        return Wrong("wrong_type", message, at, fix or f"write {wanted}", field=field.name, allowed=wanted)
+        fix = f"write {wanted}"
+        if by_position and is_json:
+            fix = f"a field before it may be missing: {':'.join(each.name for each in self._positional)}"
+        elif by_position:
+            fix += f"; {COLON}"
+        return Wrong("wrong_type", message, at, fix, field=field.name, allowed=wanted)
 
 
-def _takes_in(field: Field) -> bool:
-    """Whether colons that nobody escaped may belong to the field's text; ids and names of what exists have none."""
-    return field.form in ("names", "moment") or (field.form == "text" and field.refers is None)
+class _Sharing:
+    """Shares pieces out among the fields by position, in their order."""
 
+    def __init__(
+        self, reading: _Reading, layout: Layout, pieces: Sequence[Piece], prose: Sequence[bool] | None = None
+    ) -> None:
+        """With `prose`, colons count as what they are written as: as prose inside a text, else between fields."""
+        self._reading = reading
+        self._layout = layout
+        self._pieces = pieces
+        self._prose = prose
+        self._known: dict[tuple[int, int], list[_Way]] = {}
+        self._to_json = [-1]
+        """From each piece on, how many pieces come before the next JSON; -1: there is none."""
+        for piece in reversed(pieces):
+            ahead = self._to_json[-1]
+            self._to_json.append(0 if piece.kind == "json" else ahead + 1 if ahead >= 0 else -1)
+        self._to_json.reverse()
 
-def _convert(form: Form, value: Any, *, is_text: bool) -> tuple[Any, str]:
-    """A value as a form of field takes it, or _MISFIT; and what of that was lenient. None: nothing was written.
+    def ways(self, number: int, start: int) -> list[_Way]:
+        """Ways for the fields and the pieces from these on: all of them, or some if there are more than one."""
+        if start == len(self._pieces):
+            return [()]
+        if (number, start) in self._known:
+            return self._known[number, start]
+        found = self._known[number, start] = []
+        if self._prose is not None and self._prose[start]:
+            return found
+        room, before_json = self._layout.room[number + 1], self._layout.room_before_json[number + 1]
+        for stop in range(start + 1, self._reach(number, start) + 1):
+            if len(self._pieces) - stop > room or self._to_json[stop] > before_json:
+                continue
+            if self._reading.fits(self._pieces, (number, start, stop)):
+                found += [((number, start, stop), *way) for way in self.ways(number + 1, stop)]
+                if len(found) > 1:
+                    break
+        return found
 
-    `is_text`: the value was written as text, not in quotes or in JSON.
-    """
-    if value is None or (is_text and form != "text" and value in _NULLS):
-        return None, NULL
-    if isinstance(value, str):
-        if not value.strip():
-            return None, ""
-        found, repair = _FROM_TEXT[form](value.strip())
-        lenient = not is_text and form in ("integer", "number", "flag") and found is not _MISFIT
-        return found, IN_QUOTES if lenient else repair
-    return (value, "") if _is_native(form, value) else (_MISFIT, "")
-
-
-def _is_native(form: Form, value: Any) -> bool:
-    """Whether a value that is no text is of the form."""
-    if isinstance(value, bool):
-        return form == "flag"
-    if isinstance(value, int):
-        return form in ("integer", "number", "moment")
-    if isinstance(value, float):
-        return form in ("number", "moment")
-    if form == "names":
-        return isinstance(value, list) and all(isinstance(name, str) for name in value)
-    return form == "json" and isinstance(value, dict | list)
-
-
-def _number(value: str) -> tuple[Any, str]:
-    if _INTEGER.fullmatch(value):
-        return int(value), ""
-    return (float(value) if _NUMBER.fullmatch(value) else _MISFIT), ""
-
-
-def _json(value: str) -> tuple[Any, str]:
-    if not value.startswith(("{", "[")):
-        return _MISFIT, ""
-    try:
-        found = read_json(value, 0)
-    except BadJson:
-        return _MISFIT, ""
-    return (found.value, JSON_IN_QUOTES) if found.end == len(value) else (_MISFIT, "")
-
-
-def _names(value: str) -> tuple[list[str], str]:
-    repair = ""
-    if value.startswith("[") and value.endswith("]"):
-        value, repair = value[1:-1], BARE_NAMES
-    names = []
-    for part in value.split(","):
-        quoted = _NAME_IN_QUOTES.fullmatch(part.strip())
-        name = part.strip() if quoted is None else quoted[quoted.lastindex or 0].strip()
-        repair = repair if quoted is None else IN_QUOTES
-        names += [name] if name else []
-    return names, repair
-
-
-def _moment(value: str) -> tuple[Any, str]:
-    number, _ = _number(value)
-    return (value if number is _MISFIT else number), ""
-
-
-_FROM_TEXT: dict[Form, Callable[[str], tuple[Any, str]]] = {
-    "text": lambda value: (value, ""),
-    "integer": lambda value: (int(value) if _INTEGER.fullmatch(value) else _MISFIT, ""),
-    "number": _number,
-    "flag": lambda value: (_FLAGS.get(value.lower(), _MISFIT), ""),
-    "json": _json,
-    "names": _names,
-    "moment": _moment,
-    "rest": lambda value: (value, ""),
-}
+    def _reach(self, number: int, start: int) -> int:
+        """Up to where a field may take in pieces, when it starts with one of them."""
+        pieces, stop = self._pieces, start + 1
+        if self._layout.takes_in[number] and pieces[start].kind == "text":
+            while stop < len(pieces) and pieces[stop].kind == "text" and (self._prose is None or self._prose[stop]):
+                stop += 1
+        return stop

@@ -8,12 +8,11 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
+from syncara.shortcodes.characters import BRACKETS, CLOSING, COLONS, INVISIBLE, SQUARE
+
 FAMILY_CHARS_MIN = 4
 """The shortest beginning of a family's name that is taken for it: `MULTI`."""
 
-_SQUARE, _OTHER = r"\[［【〔〖「『⟦", r"{(<｛（＜《〈"
-_BRACKETS = _SQUARE + _OTHER + r"\]］】〕〗」』⟧})>｝）＞》〉"
-_COLONS = ":：﹕︰∶"
 _BLOCK = (
     r"(?P<block>^[ \t]*+(?:(?:[-*+•]|[0-9]{1,9}[.)])[ \t]++)*+"
     r"(?:(?P<quote>>)|(?P<fence>`{3,}+(?=[^`\n]*+$)|~{3,}+)))"
@@ -67,11 +66,11 @@ def _compiled(shortcodes: frozenset[str]) -> Heads:
     unmistakable = _any({name for known in names.values() for name in known if "_" in name})
     opener = rf"\[\s*+(?P<known>(?ai:{families}))\s*+:"
     near = (
-        rf"(?P<near>(?:[{_SQUARE}]{{1,3}}+(?P<square>)|[{_OTHER}])[\s*_~\"'\\\u200b\ufeff]{{0,8}}+"
-        rf"(?P<family>[^\W\d_][^\n{_BRACKETS}]{{0,30}}?)(?P<sep>[\s{_COLONS}|/.,;=_\\*-]{{0,4}})"
-        rf"(?P<name>(?ai:{spoken}))(?![^\W_])(?(square)|(?=\s?[{_COLONS}])))"
+        rf"(?P<near>(?:[{SQUARE}]{{1,3}}+(?P<square>)|[{BRACKETS}])[\s*_~\"'\\{INVISIBLE}]{{0,8}}+"
+        rf"(?P<family>[^\W\d_][^\n{SQUARE}{BRACKETS}{CLOSING}]{{0,30}}?)(?P<sep>[\s{COLONS}|/.,;=_\\*-]{{0,4}})"
+        rf"(?P<name>(?ai:{spoken}))(?![^\W_])(?(square)|(?=\s?[{COLONS}])))"
     )
-    lone = rf"(?P<lone>[{_SQUARE}](?P<command>{unmistakable})[{_COLONS}])"
+    lone = rf"(?P<lone>[{SQUARE}](?P<command>{unmistakable})[{COLONS}])"
     bare = rf"(?P<bare>(?<![\w:./\\-])(?P<owner>{families}):(?:{commands})(?=:\S|\s?\]))"
     token = "|".join((_BLOCK, _HTML, _TICKS, rf"(?P<code>{opener})", near, lone, bare))
     return Heads(

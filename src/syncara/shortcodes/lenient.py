@@ -14,9 +14,10 @@ from typing import Any
 import msgspec
 
 from syncara.core.limits import JSON_DEPTH_MAX
+from syncara.shortcodes.characters import DOUBLE_QUOTES, INVISIBLE, SINGLE_QUOTES
 
 SMART_QUOTES = "smart quotes instead of straight ones"
-SINGLE_QUOTES = "single quotes instead of double ones"
+STRAIGHT_SINGLE_QUOTES = "single quotes instead of double ones"
 TRAILING_COMMA = "a trailing comma"
 PYTHON_WORDS = "True, False or None instead of true, false or null"
 BARE_KEYS = "keys without quotes"
@@ -24,28 +25,30 @@ BARE_PLACEHOLDER = "a placeholder without quotes"
 RAW_BREAK = "a line break inside a text"
 NEEDLESS_ESCAPE = "a needless backslash"
 
-SPACE = r"[\s\u200b\ufeff]*+"
+SPACE = rf"[\s{INVISIBLE}]*+"
 PLACEHOLDER = re.compile(r"\{(?:(?:context|steps|secret)\.|(?:item|index)\b)[^{}:\"'\n]*+\}")
 _TOKEN = re.compile(
     SPACE + r'(?:"([^"\\\x00-\x1f]*+)"'
     r"|(-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?(?![\w.+-]))"
     r"|([,:\]}])"
     r"|([{\[])"
-    r"|([\"'“”„‟‘’‚‛])"
+    rf"|([\"'{DOUBLE_QUOTES}{SINGLE_QUOTES}])"
     r"|([^\W\d]\w*+))?"
 )
 _PLAIN = re.compile(SPACE + r'(?:"([^"\\\x00-\x1f]*+)"|(0|[1-9][0-9]{0,17}+))' + SPACE + ",")
 _STRING, _NUMBER, _MARK, _OPEN, _QUOTE, _WORD = range(1, 7)
-_DOUBLE, _SINGLE = "“”„‟", "‘’‚‛"
 _QUOTED = {
     '"': re.compile(r'((?:[^"\\]|\\[\s\S])*+)"'),
     "'": re.compile(r"((?:[^'\\]|\\[\s\S])*+)'"),
-    **dict.fromkeys(_DOUBLE, re.compile(r'((?:[^“”„‟"\\]|\\[\s\S])*+)[“”„‟"]')),
-    **dict.fromkeys(_SINGLE, re.compile(r"((?:[^‘’‚‛'\\]|\\[\s\S])*+)[‘’‚‛']")),
+    **{
+        quote: re.compile(rf"((?:[^{alike}\\]|\\[\s\S])*+)[{alike}]")
+        for alike in (DOUBLE_QUOTES + '"', SINGLE_QUOTES + "'")
+        for quote in alike[:-1]
+    },
 }
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|[\s\S])")
 _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-_NEEDLESS = "':[]“”‘’"
+_NEEDLESS = "':[]" + DOUBLE_QUOTES + SINGLE_QUOTES
 _TO_THE_END = re.compile(r"[^\s,:{}\]\"]*+\Z")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _WORDS = {"true": True, "false": False, "null": None, "True": True, "False": False, "None": None}
@@ -62,7 +65,7 @@ class Json(msgspec.Struct, frozen=True, gc=False):
     """Where the keys of the outermost object stand."""
 
 
-class BadJson(Exception):  # noqa: N818 - it is caught by name, never shown
+class BadJson(Exception):
     """What is no JSON, and cannot be read as any with certainty."""
 
     def __init__(self, message: str, at: int, fix: str = "", *, text_at: int = -1, cut: bool = False) -> None:
@@ -149,7 +152,7 @@ class _Reader:
         if key in top:
             raise BadJson(f"the key '{key[:40]}' stands here twice", key_at, "keep one of them")
         if outermost:
-            self._keys[key] = (key_at, self._pos)
+            self._keys[key] = (key_at, self._pos if token[_STRING] is None else token.end(_STRING))
         self._colon()
         token = _TOKEN.match(self._text, self._pos)
         assert token is not None
@@ -177,7 +180,7 @@ class _Reader:
 
     def _key(self, token: re.Match[str]) -> str:
         kind = token.lastindex
-        if kind == _STRING or kind == _QUOTE:
+        if kind in (_STRING, _QUOTE):
             return self._string(token)
         if kind == _WORD and token[_WORD] not in _WORDS:
             self._pos = token.end()
@@ -187,7 +190,7 @@ class _Reader:
 
     def _value(self, token: re.Match[str]) -> Any:
         kind = token.lastindex
-        if kind == _STRING or kind == _QUOTE:
+        if kind in (_STRING, _QUOTE):
             return self._string(token)
         if kind == _NUMBER:
             return self._number(token)
@@ -237,12 +240,12 @@ class _Reader:
         self._pos = body.end()
         written = body[1]
         if quote != '"':
-            self._repairs[SINGLE_QUOTES if quote == "'" else SMART_QUOTES] = None
+            self._repairs[STRAIGHT_SINGLE_QUOTES if quote == "'" else SMART_QUOTES] = None
         if "\n" in written:
             self._repairs[RAW_BREAK] = None
-        return self._unescaped(written, start + 1) if "\\" in written else written
+        return self._unescaped(written, start + 1, quote) if "\\" in written else written
 
-    def _unescaped(self, written: str, at: int) -> str:
+    def _unescaped(self, written: str, at: int, quote: str) -> str:
         def replaced(escape: re.Match[str]) -> str:
             kind = escape[1]
             if kind in _ESCAPES:
@@ -252,7 +255,8 @@ class _Reader:
             if kind not in _NEEDLESS:
                 fix = "write a backslash that belongs to the text twice"
                 raise BadJson(f"'{escape.group()}' is no escape of JSON", at + escape.start(), fix)
-            self._repairs[NEEDLESS_ESCAPE] = None
+            if quote == '"':
+                self._repairs[NEEDLESS_ESCAPE] = None
             return kind
 
         result = _ESCAPE.sub(replaced, written)
@@ -269,6 +273,7 @@ class _Reader:
         token = _TOKEN.match(self._text, self._pos)
         assert token is not None
         at = token.end() if token.lastindex is None else token.start(token.lastindex)
+        at -= token.lastindex == _STRING
         if _TO_THE_END.match(self._text, at):
             return BadJson("the JSON is not closed", self._start, "close it", cut=True)
         if self._text_at >= 0:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from syncara.shortcodes.problems import CodeProblem
 
 NOTE_CHARS_MAX = 4_000
-EXCERPT_CHARS = 100
+EXCERPT_CHARS = 72
+"""Of the line with the problem: it fits into 80 columns with its indent, so that the carets stand below it."""
 
 
 def write(text: str, problems: Sequence[CodeProblem]) -> str:
@@ -45,7 +46,7 @@ def _caret(text: str, start: int, end: int) -> list[str]:
     first = text.rfind("\n", 0, start) + 1
     last = text.find("\n", start)
     line_end = len(text) if last < 0 else last
-    if line_end - first > EXCERPT_CHARS:
+    if end - first > EXCERPT_CHARS:
         first = max(first, min(start - EXCERPT_CHARS // 3, line_end - EXCERPT_CHARS))
     line = text[first : min(line_end, first + EXCERPT_CHARS)]
     width = max(1, min(end, first + len(line)) - start)

@@ -9,11 +9,14 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import msgspec
+
 from syncara.commands.desk import Desk
 from syncara.commands.draft import Chat, Draft, Said
 from syncara.commands.registry import Command
 from syncara.core.errors import Problem, SyncaraError, ValidationError
 from syncara.core.model import Author
+from syncara.shortcodes import suspicions
 from syncara.shortcodes.bind import bind
 from syncara.shortcodes.problems import CodeProblem
 from syncara.shortcodes.scanner import Call, scan
@@ -42,12 +45,18 @@ class Paper(NamedTuple):
 def read(text: str, desk: Desk, chat: Chat, author: Author, commands: Mapping[str, Command]) -> Paper:
     """Carry the codes of a reply out on a new draft."""
     draft = Draft(desk, chat, author, commands)
+    size = len(text.encode(errors="surrogatepass"))
+    if too_large := desk.gate.reply(chat.chat_id, size=size, commands=0):
+        return Paper(text, [], [], draft, [Found(0, _of_reply(problem)) for problem in too_large])
     calls = scan(text, commands)
+    if too_many := desk.gate.reply(chat.chat_id, size=size, commands=len(calls)):
+        return Paper(text, [], [], draft, [Found(0, _of_reply(problem)) for problem in too_many])
     paper = Paper(text, calls, [], draft, [])
     for place, call in enumerate(calls):
         draft.place, draft.inline = place, not call.alone
         paper.said.append(_carry_out(paper, place, call))
-    paper.found.extend(Found(place, _located(calls[place], problem)) for place, problem in draft.settle())
+    settled = [*draft.settle(), *suspicions.of_draft(draft)]
+    paper.found.extend(Found(place, _located(calls[place], problem)) for place, problem in settled)
     paper.found.sort(key=lambda found: (found.place, found.problem.position))
     return paper
 
@@ -58,10 +67,14 @@ def _carry_out(paper: Paper, place: int, call: Call) -> Said | None:
     if command is None:
         paper.found.extend(Found(place, problem) for problem in problems)
         return None
-    if not problems and (misplaced := _misplaced(call, command)) is not None:
+    if (barred := draft.desk.gate.asks(call.shortcode, command.kind, *draft.chat[:2])) is not None:
+        problems.append(_located(call, barred))
+    elif not problems and (misplaced := _misplaced(call, command)) is not None:
         problems.append(misplaced)
     bound, unbound = bind(call, command) if call.error is None else ({}, [])
     problems += unbound
+    if call.error is None:
+        problems += suspicions.of_call(call, command, paper.text)
     said: Said | None = None
     if call.error is not None or unbound:
         _stand_in(draft, call)
@@ -101,6 +114,11 @@ def _stand_in(draft: Draft, call: Call) -> None:
         draft.stand_in_step(str(args.get("workflow_id", "workflow_id")), args.get("name"))
     elif draft.commands[call.shortcode].kind == "makes":
         draft.stand_in_run()
+
+
+def _of_reply(problem: Problem) -> CodeProblem:
+    """A problem of the reply as a whole."""
+    return CodeProblem(**msgspec.structs.asdict(problem))
 
 
 def _located(call: Call, problem: Problem) -> CodeProblem:

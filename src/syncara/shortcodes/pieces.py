@@ -1,6 +1,7 @@
 """From the inside of a code to its pieces: what stands between the colons, as text or JSON.
 
-Text ends at a colon or `]` that is neither escaped nor inside brackets of its own; JSON ends where JSON ends. A piece
+Text ends at a colon or `]` that is neither escaped nor inside brackets of its own, nor a URL's; JSON ends where JSON
+ends. A piece
 never runs into the next code, nor over an empty line or a fence: then its code was never closed.
 """
 
@@ -13,28 +14,25 @@ from typing import Any, Literal
 
 import msgspec
 
+from syncara.shortcodes.characters import DOUBLE_QUOTES, OPENING_QUOTES, SINGLE_QUOTES
 from syncara.shortcodes.lenient import PLACEHOLDER, SPACE, BadJson, Json, read_json
-from syncara.shortcodes.problems import Wrong
 
 PIECES_MAX = 24
+COLON = r"write a colon that belongs to a text as \:"
 QUOTED_FIELD = "quotes around a field"
 
-_SIMPLE = re.compile(r"[ \t\r\n]*+([^\\\[\]:{}\"'“‘=\n]*+)([:\]])")
+_URL_COLON = r"(?<=[A-Za-z]):(?=//)"
+_URL = re.compile(_URL_COLON)
+_SIMPLE = re.compile(rf"[ \t\r\n]*+((?:[^\\\[\]:{{}}{OPENING_QUOTES}=\n]++|{_URL_COLON})*+)([:\]])")
 _SPACE = re.compile(SPACE)
-_RUN = re.compile(r"(?:[^\\\[\]:\n]++|\\[^\n]|\\(?=\n|\Z))++")
+_RUN = re.compile(rf"(?:[^\\\[\]:\n]++|\\[^\n]|\\(?=\n|\Z)|{_URL_COLON})++")
 _BREAK = re.compile(r"\n[ \t]*+(?:\r?\n\s*+(?![\s:\]]|\Z)|`{3}|~{3})")
 _KEY = re.compile(r"([A-Za-z_]\w*+)[ \t]*+=(?!=)" + SPACE)
-_QUOTED = {
-    '"': re.compile(r'"((?:[^"\\\n]|\\.)*+)"\s*+(?=[:\]])'),
-    "'": re.compile(r"'((?:[^'\\\n]|\\.)*+)'\s*+(?=[:\]])"),
-    "“": re.compile(r"“([^“”\"\n]*+)[”\"]\s*+(?=[:\]])"),
-    "‘": re.compile(r"‘([^‘’'\n]*+)[’']\s*+(?=[:\]])"),
-}
-_QUOTED_TO_THE_END = re.compile(
-    r"\"(?:[^\"\\\n]|\\.)*+\\?(?:\"\s*+)?\Z|'(?:[^'\\\n]|\\.)*+\\?(?:'\s*+)?\Z|“[^“”\"\n]*+(?:[”\"]\s*+)?\Z|‘[^‘’'\n]*+(?:[’']\s*+)?\Z"
-)
-_LIST = re.compile(r"\[\s*+(?:[\"'“‘{\[\]\d-]|(?:true|false|null|True|False|None)\b|\Z)")
-_LIST_FOR_SURE = re.compile(r"\[\s*+[\"'“‘{\[]")
+_ALIKE = {'"': '"', "'": "'", "“": DOUBLE_QUOTES + '"', "‘": SINGLE_QUOTES + "'"}  # noqa: RUF001
+_QUOTED = {quote: re.compile(rf"{quote}((?:[^{alike}\\\n]|\\.)*+)\\?([{alike}])?") for quote, alike in _ALIKE.items()}
+_DELIMITER = re.compile(r"[:\[\]]")
+_LIST = re.compile(rf"\[\s*+(?:[{OPENING_QUOTES}{{\[\]\d-]|(?:true|false|null|True|False|None)\b|\Z)")
+_LIST_FOR_SURE = re.compile(rf"\[\s*+[{OPENING_QUOTES}{{\[]")
 _ESCAPE = re.compile(r"\\([:\[\]\\])")
 _ESCAPE_IN_QUOTES = re.compile(r"\\([:\[\]\\\"'])")
 
@@ -51,6 +49,35 @@ class Piece(msgspec.Struct, frozen=True, gc=False):
     value_start: int = -1
     json: Json | None = None
     repairs: tuple[str, ...] = ()
+
+
+class Wrong(Exception):
+    """What keeps a code from being read; the scanner makes a CodeProblem of it."""
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        at: tuple[int, int],
+        fix: str = "",
+        *,
+        field: str = "",
+        allowed: str = "",
+        nearest: str = "",
+        resume: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.at = at
+        self.fix = fix
+        self.field = field
+        self.allowed = allowed
+        self.nearest = nearest
+        self.resume = resume
+        """Where the next code may begin; None: after this one."""
+        self.pieces: Sequence[Piece] = ()
+        """Those read before."""
 
 
 _EMPTY = Piece("empty", 0, 0, "")
@@ -73,21 +100,29 @@ class Lexer:
 
     def pieces(self, pos: int) -> tuple[list[Piece], int]:
         """The pieces from `pos` on, and where the code has ended. Raises Wrong."""
-        text, found = self._text, list[Piece]()
+        found: list[Piece] = []
+        try:
+            return found, self._read(pos, found)
+        except Wrong as wrong:
+            wrong.pieces = found
+            raise
+
+    def _read(self, pos: int, found: list[Piece]) -> int:
+        text = self._text
         while True:
             simple = _SIMPLE.match(text, pos)
             if simple is not None:
-                piece = self._simple(simple)
+                value, start = simple[1].rstrip(), simple.start(1)
+                piece = Piece("text", start, start + len(value), value) if value else _EMPTY
                 pos = simple.end() - 1
             else:
                 piece, pos = self._piece(pos)
             found.append(piece)
             if text[pos] == "]":
-                return found, pos + 1
+                return pos + 1
             if len(found) == PIECES_MAX:
                 message = f"the code has more than {PIECES_MAX} fields"
-                fix = r"write a colon that belongs to a text as \:"
-                raise Wrong("too_many_fields", message, (pos, pos + 1), fix, resume=pos)
+                raise Wrong("too_many_fields", message, (pos, pos + 1), COLON, resume=pos)
             pos += 1
 
     def rest(self, pos: int) -> tuple[Piece, int]:
@@ -107,14 +142,6 @@ class Lexer:
         written = text[start:end].rstrip()
         return Piece("text", start, start + len(written), plain(written)), end + 1
 
-    @staticmethod
-    def _simple(found: re.Match[str]) -> Piece:
-        value = found[1].rstrip()
-        if not value:
-            return _EMPTY
-        start = found.start(1)
-        return Piece("text", start, start + len(value), value)
-
     def _skip(self, pos: int) -> int:
         space = _SPACE.match(self._text, pos)
         return pos if space is None else space.end()
@@ -130,17 +157,28 @@ class Lexer:
             if read is not None:
                 end = self._skip(read.end)
                 return Piece("json", start, read.end, read.value, name, at, read, read.repairs), end
-        elif first in _QUOTED:
-            quoted = _QUOTED[first].match(text, at)
-            if quoted is not None:
-                value = _ESCAPE_IN_QUOTES.sub(r"\1", quoted[1]).strip()
-                piece = Piece("quoted", start, quoted.end(1) + 1, value, name, at, None, (QUOTED_FIELD,))
-                return piece if value else _EMPTY, quoted.end()
-            if _QUOTED_TO_THE_END.match(text, at):
-                raise self._cut(start)
+        elif first in _QUOTED and (end := self._quoted_end(at, first)) is not None:
+            value = _ESCAPE_IN_QUOTES.sub(r"\1", text[at + 1 : end - 1]).strip()
+            piece = Piece("quoted", start, end, value, name, at, None, (QUOTED_FIELD,))
+            return piece if value else _EMPTY, self._skip(end)
         end = self._text_end(at, start)
         written = text[at:end].rstrip()
         return Piece("text", start, at + len(written), plain(written), name, at), end
+
+    def _quoted_end(self, at: int, quote: str) -> int | None:
+        """Where the field in quotes that begins at `at` ends; None when it is text that only begins with a quote."""
+        quoted = _QUOTED[quote].match(self._text, at)
+        assert quoted is not None
+        end = quoted.end()
+        after = end if quoted[2] is None else self._skip(end)
+        if after == len(self._text):
+            raise self._cut(at)
+        if quoted[2] is not None and self._text[after] in ":]":
+            return end
+        if quoted[2] is not None and not _DELIMITER.search(quoted[1]):
+            return None
+        message = "it is not clear where this field ends: it begins with a quote"
+        raise Wrong("ambiguous", message, (at, end), "leave the quote away, or close it at the end", resume=end)
 
     def _json(self, at: int) -> Json | None:
         """The JSON that begins at `at`; None when it is text that only begins like it."""
@@ -173,7 +211,7 @@ class Lexer:
         text, size, depth = self._text, len(self._text), 0
         while pos < size:
             match text[pos]:
-                case ":" if not depth and colons:
+                case ":" if not depth and colons and not _URL.match(text, pos):
                     return pos
                 case "]" if not depth:
                     return pos

@@ -6,6 +6,8 @@ import re
 from bisect import bisect_left
 from collections.abc import Sequence
 
+from syncara.shortcodes.characters import DOUBLE_QUOTES, QUESTION_MARKS, SINGLE_QUOTES
+
 FENCE_INDENT_MAX = 3
 """How many columns further in than its fence the closing fence may stand."""
 
@@ -15,12 +17,14 @@ _CLOSING_FENCE = re.compile(r"^([ \t]*+)(`{3,}+|~{3,}+)[ \t\r]*+$", re.MULTILINE
 _CLOSING_TAG = {tag: re.compile(rf"</{tag}\s*+>", re.IGNORECASE) for tag in ("pre", "code")}
 
 _TAG = re.compile(r"</?(?:b|i|u|s|em|strong|br|p|li)\s*+/?>", re.IGNORECASE)
-_WORD = re.compile(r"[^\W_\u2139\u2460-\u249b\u2776-\u2793]|[?？؟]|~~|-->")
+_LETTER = r"[^\W_\u2139\u2460-\u249b\u2776-\u2793]"
+"""Or digit; but not what is drawn as a sign: \u2139, numbers in circles."""
+_WORD = re.compile(rf"{_LETTER}|[{QUESTION_MARKS}]|~~|-->")
 _MARKER = re.compile(
     r"(?:(?:[-*+•]|[0-9]++(?:\.[0-9]++)*+[.):]?|\([0-9]++\)|[A-Za-z][.)]|\[[ xX✓✔]\])(?![^\W_])"
     r"|[#*_\s]++|[0-9]\ufe0f?\u20e3|</?(?:b|i|u|s|em|strong|br|p|li)\s*+/?>)*+"
 )
-_NOT_BESIDE = re.compile(r"[^\W_\u2139\u2460-\u249b\u2776-\u2793]|[?？؟\"'“”„‘’«»()\[\]{}<`]|~~")
+_NOT_BESIDE = re.compile(rf"{_LETTER}|[{QUESTION_MARKS}{DOUBLE_QUOTES}{SINGLE_QUOTES}\"'«»()\[\]{{}}<`]|~~")
 
 
 class Shown:

@@ -17,7 +17,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from syncara import answers
-from syncara.commands.registry import Command, Field, Kind
+from syncara.commands import Command, available
+from syncara.commands.desk import Desk
+from syncara.commands.registry import Field, Kind
 from syncara.core.model import DELAY, GROUP, Workflow
 from syncara.handlers.registry import BUILTIN, Handlers
 from syncara.shortcodes.bind import allowed
@@ -40,7 +42,7 @@ _CORE_HELP = {
         "The result has that of each task under its name."
     ),
 }
-_PLAIN = ("text", "json", "names", "rest")
+_PLAIN = ("text", "json", "rest")
 """Forms that the marks of a signature say enough of."""
 _SHIPPED = {*BUILTIN, *builtin.BUILTIN}
 _RETURNED = re.compile(r"Returns `\{(.*?)\}`")
@@ -100,11 +102,17 @@ def prompt(
     parts = [
         lessons().short.strip(),
         "\n".join(_index(ordered)),
-        "\n".join(["Handlers", *map(_handler_line, handlers)]),
+        "\n".join(["Handlers (params)", *map(_handler_line, handlers)]),
         "\n".join(["Templates", *map(_template_line, templates)]) if templates else "",
         "\n".join(["Example", *_CODE_LINE.findall(shown[0].turns[0].reply)]) if shown else "",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def instructions(desk: Desk, *, long: bool = False) -> str:
+    """The prompt for all that is registered."""
+    commands = available(desk.shortcodes)
+    return prompt(commands, handler_infos(desk.handlers), template_infos(desk.templates), long=long)
 
 
 def handler_infos(handlers: Handlers) -> list[Info]:
@@ -125,12 +133,8 @@ def _handler_help(handlers: Handlers, name: str) -> str:
     handler = handlers.get(name)
     if handler is None:
         return _CORE_HELP[name]
-    docs = [
-        inspect.getdoc(each)
-        for each in (handler.params, handler.fn)
-        if inspect.isclass(each) or inspect.isroutine(each)
-    ]
-    return "\n".join(filter(None, docs))
+    own = [each for each in (handler.params, handler.fn) if inspect.isclass(each) or inspect.isroutine(each)]
+    return "\n".join(inspect.cleandoc(each.__doc__) for each in own if each.__doc__)
 
 
 def _possible(example: Example, commands: Mapping[str, Command], handlers: set[str]) -> bool:
@@ -141,13 +145,12 @@ def _possible(example: Example, commands: Mapping[str, Command], handlers: set[s
 # Signatures.
 
 
-def signature(command: Command) -> str:
-    """The fields of a command as they are written: `name:other?# + third?`."""
+def _signature(command: Command) -> tuple[str, str]:
+    """The fields of a command as they are written: `:name:other?#`, and after them ` + third? fourth?`."""
     marks = _marks(command.schema())
     words = {field.name: _field(field, marks[field.name]) for field in command.fields}
-    positional = ":".join(words[field.name] for field in command.fields if not field.named)
-    named = " ".join(words[field.name] for field in command.fields if field.named)
-    return f"{positional} + {named}" if named else positional
+    named = [words[field.name] for field in command.fields if field.named]
+    return "".join(f":{words[field.name]}" for field in command.positional), " ".join([" +", *named]) if named else ""
 
 
 def _field(field: Field, mark: str) -> str:
@@ -190,10 +193,10 @@ def _index(commands: Iterable[Command]) -> Iterator[str]:
     index: dict[str, dict[str, list[str]]] = {}
     for command in commands:
         family, _, name = command.shortcode.partition(":")
-        index.setdefault(family, {}).setdefault(signature(command), []).append(name)
+        index.setdefault(family, {}).setdefault("".join(_signature(command)), []).append(name)
     for family, lines in index.items():
         yield f"{family}:"
-        yield from (f"{'|'.join(names)}:{fields}".rstrip(":") for fields, names in lines.items())
+        yield from (f"{'|'.join(names)}{fields}" for fields, names in lines.items())
 
 
 def _handler_line(info: Info) -> str:
@@ -221,9 +224,9 @@ def _said(info: Info) -> str:
 def _long(commands: Sequence[Command], handlers: list[Info], templates: list[Info], examples: list[Example]) -> str:
     looking = ", ".join(command.shortcode.partition(":")[2] for command in commands if command.kind == "reads")
     rules = lessons().long.strip().replace("{looking}", looking).replace("{observed}", _observed())
-    parts = [rules, *_chapters(commands), "## Handlers, with their params", *map(_long_info, handlers)]
+    parts = [rules, *_chapters(commands), "## Handlers, each with the keys of its params", *map(_long_info, handlers)]
     if templates:
-        parts += ["## Templates, with their params", *map(_long_info, templates)]
+        parts += ["## Templates, each with the keys of its params", *map(_long_info, templates)]
     if examples:
         parts += ["## Examples", *map(_example, examples)]
     return "\n\n".join(parts) + "\n"
@@ -253,7 +256,8 @@ def _chapters(commands: Sequence[Command]) -> Iterator[str]:
 
 def _explained(command: Command, before: set[str]) -> Iterator[str]:
     """A command with its fields, but for what was said `before`."""
-    yield f"{command.shortcode}:{signature(command)}".rstrip(":")
+    positional, named = _signature(command)
+    yield f"`[{command.shortcode}{positional}]`{named}"
     yield " ".join(command.help.split())
     for field in command.fields:
         line = f"- {field.name}: {_described(field)}"

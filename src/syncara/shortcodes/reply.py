@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import weakref
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from html import escape
@@ -12,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from syncara import answers
-from syncara.abc import Change, Record
+from syncara.abc import Addition, Change, Record
 from syncara.answers import Form, Language
 from syncara.commands import available
 from syncara.commands.desk import Desk
@@ -22,12 +21,15 @@ from syncara.core.errors import StorageError
 from syncara.core.graph import Plan
 from syncara.core.model import Workflow
 from syncara.core.views import Execution
+from syncara.policy.approvals import Approvals, asked, record_of
 from syncara.runtimes.local import Boards
 from syncara.shortcodes import note, paper, repair, single
 from syncara.shortcodes.announce import Announcement, Announcer
+from syncara.shortcodes.audit_reply import entries_of, text_hash
 from syncara.shortcodes.outcome import Outcome, Reply
 from syncara.shortcodes.paper import Paper
 from syncara.shortcodes.problems import CodeProblem
+from syncara.shortcodes.prompt import instructions
 
 RECEIPT = "receipt"
 TRIES_MAX = 3
@@ -49,9 +51,10 @@ class Manner(NamedTuple):
 
 
 class Replies:
-    def __init__(self, desk: Desk, announcer: Announcer | None) -> None:
+    def __init__(self, desk: Desk, approvals: Approvals, announcer: Announcer | None) -> None:
         """`announcer`: tells the chat how its runs end; None: nobody does."""
         self._desk = desk
+        self._approvals = approvals
         self._announcer = announcer
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
 
@@ -71,13 +74,14 @@ class Replies:
         if sheet.found:
             return _refused(sheet, repair.complete(sheet, read), manner)
         as_written = tuple(Outcome(call.shortcode, True, None, text[slice(*call.span)]) for call in sheet.calls)
-        return Reply(True, _prose(text, form), as_written)
+        return Reply(True, _prose(text, form), as_written, execution_ids=_started(sheet))
 
     async def command(
-        self, shortcode: str, fields: Mapping[str, Any], chat: Chat, language: Language, form: Form
+        self, shortcode: str, fields: Mapping[str, Any], chat: Chat, language: Language, form: Form, *, park: bool
     ) -> Reply:
-        """See `MultiStepProcessor.give_command`."""
-        return await self._in_turn(chat, lambda: self._command(shortcode, fields, chat, Manner(language, form)))
+        """See `MultiStepProcessor.give_command`. `park`: leave what is started to the next runner."""
+        manner = Manner(language, form)
+        return await self._in_turn(chat, lambda: self._command(shortcode, fields, chat, manner, park=park))
 
     async def _in_turn(self, chat: Chat, carry_out: Callable[[], Awaitable[Reply]]) -> Reply:
         """One after another in each chat, and again where a program changed the same definition meanwhile."""
@@ -91,13 +95,16 @@ class Replies:
                         raise
         raise AssertionError("the loop returns or raises")
 
+    def prompt(self, *, long: bool) -> str:
+        return instructions(self._desk, long=long)
+
     def _stored(self, text: str, chat: Chat, manner: Manner) -> Reply | None:
         """What came of this message before; a refusal when it acted with another text."""
         record = None if chat.message_id is None else self._desk.record(RECEIPT, _key(chat.chat_id, chat.message_id))
         if record is None or record.body is None:
             return None
         receipt = msgspec.json.decode(record.body, type=_Receipt)
-        if receipt.hash == _hash(text):
+        if receipt.hash == text_hash(text):
             return receipt.reply
         if not receipt.reply.ok:
             return None
@@ -119,40 +126,50 @@ class Replies:
             return stored
         read = self._reader(chat)
         sheet = read(text)
-        if not sheet.calls:
-            return Reply(True, _prose(text, manner.form))
         if not sheet.found:
-            return await self._commit(sheet, manner)
+            return await self._commit(sheet, manner) if sheet.calls else Reply(True, _prose(text, manner.form))
         refused = _refused(sheet, repair.complete(sheet, read), manner)
-        await self._desk.write(_receipt(sheet, refused))
+        await self._desk.write([*_receipt(sheet, refused), *entries_of(sheet, refused)])
         return refused
 
-    async def _command(self, shortcode: str, fields: Mapping[str, Any], chat: Chat, manner: Manner) -> Reply:
+    async def _command(
+        self, shortcode: str, fields: Mapping[str, Any], chat: Chat, manner: Manner, *, park: bool
+    ) -> Reply:
         commands = available(self._desk.shortcodes)
         sheet = single.carry_out(shortcode, fields, self._desk, chat, commands)
         if commands[shortcode].kind == "reads":
             return _done(sheet, _Look(self._desk, {}, []), manner)
+        if park:
+            single.park(sheet.draft)
         return await self._commit(sheet, manner)
 
     async def _commit(self, sheet: Paper, manner: Manner) -> Reply:
         """Make all of a draft true in one transaction."""
-        made: list[Reply] = []
+        draft, made = sheet.draft, list[Reply]()
+        approvals = [
+            asked(start.started, start.sheet.name, start.judgement)
+            for start in draft.starts
+            if start.judgement is not None and start.judgement.needs_approval
+        ]
 
-        def finish(boards: Boards, changed: list[bool]) -> Sequence[Change]:
-            made.append(_done(sheet, _Look(self._desk, boards, changed), manner))
-            return [*sheet.draft.changes(), *_receipt(sheet, made[0]), *self._announcements(sheet, manner)]
+        def finish(boards: Boards, changed: list[bool]) -> Sequence[Addition]:
+            reply = _done(sheet, _Look(self._desk, boards, changed), manner)
+            made.append(msgspec.structs.replace(reply, approval_ids=tuple(each.id for each in approvals)))
+            kept = [*_receipt(sheet, made[0]), *(record_of(each, draft.now) for each in approvals)]
+            return [*draft.changes(), *kept, *self._announcements(sheet, manner), *entries_of(sheet, made[0])]
 
-        plans = {start.sheet.id: Plan(start.sheet.workflow()) for start in sheet.draft.starts}
-        starts = [(start.started, plans[start.sheet.id]) for start in sheet.draft.starts]
-        await self._desk.commit(starts, sheet.draft.facts, finish)
+        plans = {start.sheet.id: Plan(start.sheet.workflow()) for start in draft.starts}
+        starts = [(start.started, plans[start.sheet.id]) for start in draft.starts]
+        await self._desk.commit(starts, draft.facts, finish)
+        if approvals:
+            self._approvals.expect(asyncio.get_running_loop())
         return made[0]
 
     def _announcements(self, sheet: Paper, manner: Manner) -> list[Change]:
         chat_id = sheet.draft.chat.chat_id
         if chat_id is None or self._announcer is None or sheet.draft.author != "ai":
             return []
-        runs = [start.started.execution_id for start in sheet.draft.starts]
-        return self._announcer.owe(runs, Announcement(chat_id, *manner), sheet.draft.now)
+        return self._announcer.owe(_started(sheet), Announcement(chat_id, *manner), sheet.draft.now)
 
 
 class _Look:
@@ -177,13 +194,23 @@ class _Look:
 
 def _done(sheet: Paper, look: _Look, manner: Manner) -> Reply:
     outcomes = []
+    waiting = {
+        start.place: start.judgement.approvers
+        for start in sheet.draft.starts
+        if start.judgement is not None and start.judgement.needs_approval
+    }
     for place, (call, said) in enumerate(zip(sheet.calls, sheet.said, strict=True)):
         assert said is not None
         text = answers.render(said(look) if callable(said) else said, manner.language, manner.form)
         text = text if call.alone else text.partition("\n")[0]
+        if place in waiting:
+            text += "\n" + answers.render(answers.approval_note(waiting[place]), manner.language, manner.form)
         outcomes.append(Outcome(call.shortcode, True, sheet.draft.ids.get(place), text))
-    execution_ids = tuple(start.started.execution_id for start in sheet.draft.starts)
-    return Reply(True, _compose(sheet, outcomes, manner.form), tuple(outcomes), execution_ids=execution_ids)
+    return Reply(True, _compose(sheet, outcomes, manner.form), tuple(outcomes), execution_ids=_started(sheet))
+
+
+def _started(sheet: Paper) -> tuple[str, ...]:
+    return tuple(start.started.execution_id for start in sheet.draft.starts)
 
 
 def _refused(sheet: Paper, problems: Sequence[CodeProblem], manner: Manner) -> Reply:
@@ -217,14 +244,10 @@ def _receipt(sheet: Paper, reply: Reply) -> list[Change]:
     chat = sheet.draft.chat
     if chat.message_id is None:
         return []
-    body = msgspec.json.encode(_Receipt(_hash(sheet.text), reply))
+    body = msgspec.json.encode(_Receipt(text_hash(sheet.text), reply))
     return [Record(RECEIPT, _key(chat.chat_id, chat.message_id), sheet.draft.now, body)]
 
 
 def _key(*ids: Any) -> str:
     """Ids of chats and messages as one text; their types count, so 5 and '5' differ."""
     return msgspec.json.encode(ids).decode()
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()

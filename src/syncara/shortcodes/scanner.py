@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
 import msgspec
 
 from syncara.commands.registry import COMMANDS, Command
-from syncara.shortcodes.fields import Fields, read_fields
+from syncara.shortcodes.characters import BRACKETS, CLOSING, SQUARE
+from syncara.shortcodes.fields import Fields, Layout, read_fields, salvage
 from syncara.shortcodes.heads import canonical, heads
-from syncara.shortcodes.pieces import Lexer
+from syncara.shortcodes.pieces import Lexer, Piece, Wrong
 from syncara.shortcodes.places import Shown, places
-from syncara.shortcodes.problems import CodeProblem, Wrong
+from syncara.shortcodes.problems import CodeProblem
 
 PROBLEMS_MAX = 100
 """After so many codes that are wrong, the rest of a reply is not read: nothing of it will run."""
@@ -31,7 +32,7 @@ _COMMAND = re.compile(r"\s*+([^\s:\[\]]*+)\s*+(?:([:\]])|(\Z))")
 _SPACE = re.compile(r"\s")
 _UNKNOWN = re.compile(r"[^:\]\n]{0,60}+")
 _LINE_OF_CODE_END = re.compile(r"\](?=[ \t]*+(?:\r?\n|\Z))")
-_HEAD_END = re.compile(r"[^\n\[\]{}()<>`［］【】〔〕｛｝（）＜＞]*+[\]})>］】〕｝）＞]*+")
+_HEAD_END = re.compile(rf"[^\n`{SQUARE}{BRACKETS}{CLOSING}]*+[{CLOSING}]*+")
 _LINK = re.compile(r"\([^\s()]*+\)")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _ON_ITS_OWN = "put the code on a line of its own to act, or between backticks to show it"
@@ -67,12 +68,13 @@ def scan(text: str, commands: Mapping[str, Command] | None = None) -> list[Call]
 class _Code:
     """A code while it is being read."""
 
-    __slots__ = ("end", "error", "fields", "shortcode", "start")
+    __slots__ = ("end", "error", "fields", "pieces", "shortcode", "start")
 
     def __init__(self, start: int, shortcode: str) -> None:
         self.start = start
         self.shortcode = shortcode
         self.end: int | None = None
+        self.pieces: Sequence[Piece] = ()
         self.fields = Fields({}, {}, {})
         self.error: CodeProblem | None = None
 
@@ -83,6 +85,7 @@ class _Scanner:
         self._commands = commands
         self._heads = heads(commands)
         self._openers = [match.start() for match in self._heads.opener.finditer(text)]
+        self._layouts: dict[str, Layout] = {}
         self._lexer = Lexer(text, self._openers)
         self._shown = Shown(text)
         self._surrogates = [match.start() for match in _SURROGATE.finditer(text)]
@@ -134,6 +137,7 @@ class _Scanner:
             if not self._read(code, family, head):
                 return head.end()
             self._check_surroundings(code)
+            code.pieces = ()
         except Wrong as wrong:
             return self._refuse(code, wrong)
         self._codes.append(code)
@@ -162,9 +166,15 @@ class _Scanner:
                 code.fields.args[command.fields[0].name] = piece.value
                 code.fields.spans[command.fields[0].name] = (piece.start, piece.end)
         else:
-            pieces, code.end = self._lexer.pieces(name.end())
-            read_fields(command, pieces, text, code.fields)
+            code.pieces, code.end = self._lexer.pieces(name.end())
+            read_fields(self._layout(command), code.pieces, text, code.fields)
         return True
+
+    def _layout(self, command: Command) -> Layout:
+        layout = self._layouts.get(command.shortcode)
+        if layout is None:
+            layout = self._layouts[command.shortcode] = Layout(command)
+        return layout
 
     def _unknown(self, code: _Code, family: str, at: int) -> Wrong:
         """A command that its family does not have."""
@@ -198,7 +208,7 @@ class _Scanner:
         text, start, end = self._text, code.start, code.end or code.start
         span = (start, end)
         stray, paragraph_end = self._stray
-        if 0 <= stray and start < paragraph_end:
+        if stray >= 0 and start < paragraph_end:
             raise self._half_shown((stray, stray + 1))
         if text.startswith("`", end):
             raise self._half_shown((end, end + 1))
@@ -230,13 +240,16 @@ class _Scanner:
                 found = _LINE_OF_CODE_END.search(self._text, resume, limit)
                 resume = resume if found is None else found.end()
             code.end = code.start + len(self._text[code.start : resume].rstrip())
-        field = wrong.field or self._field_of(code, wrong)
+        command = self._commands.get(code.shortcode)
+        if command is not None and not code.fields.args:
+            salvage(self._layout(command), wrong.pieces or code.pieces, self._text, code.fields)
+        field = wrong.field or _field_of(command, wrong)
         start, end = wrong.at
         code.error = CodeProblem(
             code=wrong.code,
             where=f"field '{field}'" if field else "",
-            message=wrong.message,
-            fix=wrong.fix,
+            message=_storable(wrong.message),
+            fix=_storable(wrong.fix),
             position=wrong.at,
             shortcode=_storable(code.shortcode),
             field=field,
@@ -247,14 +260,6 @@ class _Scanner:
         self._codes.append(code)
         self._wrong += 1
         return resume
-
-    def _field_of(self, code: _Code, wrong: Wrong) -> str:
-        """The field whose JSON cannot be read: there is one, or none can be named."""
-        command = self._commands.get(code.shortcode)
-        if wrong.code != "bad_json" or command is None:
-            return ""
-        names = [field.name for field in command.positional if field.form == "json"]
-        return names[0] if len(names) == 1 else ""
 
     def _cut_off(self, code: _Code) -> Wrong:
         size = len(self._text)
@@ -283,7 +288,9 @@ class _Scanner:
         code.end = token.end() if found is None else found.end()
         head = f"[{code.shortcode}"
         message = f"this is not how a code is written: it begins with {head}"
-        return self._refuse(code, Wrong("not_a_code", message, token.span(), f"write {head}:…]", nearest=head))
+        return self._refuse(
+            code, Wrong("not_a_code", message, token.span(), f"write {head}:…]", nearest=code.shortcode)
+        )
 
     # Backticks.
 
@@ -327,9 +334,19 @@ class _Scanner:
 
     def _refuse_between(self, start: int, end: int, at: tuple[int, int]) -> int:
         head = self._heads.opener.match(self._text, start)
-        code = _Code(start, "" if head is None else f"{head['known'].upper()}:")
+        assert head is not None
+        name = _COMMAND.match(self._text, head.end())
+        code = _Code(start, f"{head['known']}:{'' if name is None else name[1]}".upper())
         code.end = end
         return self._refuse(code, self._half_shown(at))
+
+
+def _field_of(command: Command | None, wrong: Wrong) -> str:
+    """The field whose JSON cannot be read: there is one, or none can be named."""
+    if wrong.code != "bad_json" or command is None:
+        return ""
+    names = [field.name for field in command.positional if field.form == "json"]
+    return names[0] if len(names) == 1 else ""
 
 
 def _upper(name: str) -> str:

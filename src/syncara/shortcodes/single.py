@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from syncara.commands.desk import Desk
 from syncara.commands.draft import Chat, Draft
 from syncara.commands.registry import Command
@@ -12,6 +14,9 @@ from syncara.core.errors import NotFoundError, Problem, ValidationError, nearest
 from syncara.shortcodes.bind import bind
 from syncara.shortcodes.paper import Paper
 from syncara.shortcodes.scanner import Call
+
+PARKED_S = 0.001
+"""How far ahead the start of a run lies that the next runner is to begin."""
 
 
 def carry_out(
@@ -33,6 +38,14 @@ def carry_out(
     if problems:
         raise ValidationError(problems)
     return Paper("", [call], [said], draft, [])
+
+
+def park(draft: Draft) -> None:
+    """Leave what the draft starts to the next runner."""
+    for number, start in enumerate(draft.starts):
+        if start.started.start_at is None:
+            parked = msgspec.structs.replace(start.started, start_at=draft.now + PARKED_S)
+            draft.starts[number] = start._replace(started=parked)
 
 
 def _unknown(command: Command, fields: Mapping[str, Any]) -> list[Problem]:

@@ -103,6 +103,10 @@ class MemoryStore:
             error = refused
         done(error)
 
+    def put(self, record: Record) -> None:
+        with self._open().mutex:
+            self._put(record)
+
     def save_workflow(self, workflow: Workflow) -> None:
         with self._open().mutex:
             _define(self._disk.definitions, NewWorkflow(workflow))

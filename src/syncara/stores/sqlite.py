@@ -75,6 +75,9 @@ class SqliteStore:
     ) -> None:
         self._writer.append(entries, done, inline=inline, changes=changes)
 
+    def put(self, record: Record) -> None:
+        self._writer.run(partial(tables.put_record, record=record))
+
     def save_workflow(self, workflow: Workflow) -> None:
         self._writer.run(partial(tables.insert_workflow, workflow=workflow, where=self.path))
 

@@ -100,7 +100,7 @@ def _make(connection: sqlite3.Connection, change: Change, where: str) -> None:
             if not hide_workflow(connection, workflow_id):
                 raise unknown_workflow(workflow_id)
         case Record():
-            _put_record(connection, change)
+            put_record(connection, change)
 
 
 def _require_definitions(connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
@@ -348,7 +348,7 @@ def _damaged(workflow_id: str, error: Exception) -> DamagedError:
 # Records.
 
 
-def _put_record(connection: sqlite3.Connection, record: Record) -> None:
+def put_record(connection: sqlite3.Connection, record: Record) -> None:
     if record.body is None:
         connection.execute("DELETE FROM records WHERE kind = ? AND key = ?", (record.kind, record.key))
     else:

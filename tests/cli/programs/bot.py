@@ -17,7 +17,7 @@ def may_go(step: Any) -> bool:
     return GO.exists()
 
 
-@multi_step_processor.register_handler("hold")
+@multi_step_processor.register_handler("hold", ai=True)
 async def hold(step: Any, execution: Any) -> str:
     go = may_go(step)
     print(f"{step.name} is called", flush=True)

@@ -12,9 +12,11 @@ import click
 
 from syncara.core.errors import SyncaraError
 from syncara.doors.cli import output
+from syncara.doors.cli.auditing import audit
 from syncara.doors.cli.defining import export, schema, validate
 from syncara.doors.cli.doing import do
 from syncara.doors.cli.looking import history, list_, status, watch
+from syncara.doors.cli.prompting import prompt
 from syncara.doors.cli.replying import reply
 from syncara.doors.cli.running import run, start
 from syncara.doors.cli.steering import cancel, pause, resume
@@ -24,11 +26,11 @@ __all__ = ["main"]
 
 GROUPS = {
     "Run": (run, start),
-    "Assist": (reply, do),
+    "Assist": (reply, do, prompt),
     "Look": (list_, status, watch, history),
     "Steer": (pause, resume, cancel),
     "Define": (validate, export, schema),
-    "Keep": (cleanup, doctor),
+    "Keep": (cleanup, doctor, audit),
 }
 
 

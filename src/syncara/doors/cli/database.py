@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import click
 from click.shell_completion import CompletionItem
 
 from syncara import MultiStepProcessor, settings
+from syncara.policy.auditor import Audit
 from syncara.stores.examine import Examination, Runner, examine, runner_of
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "TARGET",
     "Examination",
     "Runner",
+    "auditing",
     "examine",
     "going_on",
     "path_of",
@@ -44,6 +46,15 @@ def reading(database: str | None) -> Iterator[MultiStepProcessor]:
         yield processor
     finally:
         asyncio.run(processor.stop())
+
+
+@contextmanager
+def auditing(database: str | None) -> Iterator[Audit]:
+    """The audit of a database that stays as it is."""
+    from syncara.stores.sqlite import SqliteStore  # noqa: PLC0415 - most commands need none of their own
+
+    with closing(SqliteStore(path_of(database), read_only=True)) as store:
+        yield Audit(store)
 
 
 def require(database: str | None) -> None:

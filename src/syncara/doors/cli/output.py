@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -65,6 +66,26 @@ def say(text: str) -> None:
     from rich.text import Text  # noqa: PLC0415
 
     console().print(Text(text), soft_wrap=True)
+
+
+def say_lines(
+    text: str, *, stderr: bool = False, looks: Mapping[str, str] | None = None, unbroken: tuple[str, ...] = ()
+) -> None:
+    """Print what others wrote, without control characters: it must not steer the terminal.
+
+    looks: regular expressions, and the styles of what they match. unbroken: what lines begin with that are there to be
+    copied, so that a terminal must not break them between words.
+    """
+    from rich.text import Text  # noqa: PLC0415
+
+    from syncara.doors.cli.live import plain  # noqa: PLC0415
+
+    on = console(stderr=stderr)
+    for line in text.split("\n"):
+        shown = Text(plain(line))
+        for pattern, style in (looks or {}).items():
+            shown.highlight_regex(pattern, style)
+        on.print(shown, soft_wrap=not on.is_terminal or line.startswith(unbroken))
 
 
 def note(text: str) -> None:

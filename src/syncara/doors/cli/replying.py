@@ -6,7 +6,7 @@ import asyncio
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import msgspec
@@ -19,9 +19,6 @@ from syncara.doors.cli.database import complete_file, path_of
 from syncara.doors.cli.following import GOES_ON_ALONE, follow, interrupted, say_left, say_others, stdout_for_json
 from syncara.doors.cli.sources import runner
 from syncara.shortcodes.outcome import Reply
-
-if TYPE_CHECKING:
-    from rich.text import Text
 
 STDIN = "-"
 
@@ -51,13 +48,13 @@ STDIN = "-"
 def reply(
     *, source: str, dry_run: bool, handler_files: tuple[str, ...], database: str | None, as_json: bool, **how: Any
 ) -> int:
-    """Carry out the codes of an assistant's reply, and show the runs that it started until they end.
+    """Carry out an assistant's reply, and show its runs until they end.
 
-    FILE is the whole reply as text, codes and prose; '-' reads it from the standard input. All of its codes are carried
-    out, or none: when one is wrong, stdout says so for people, stderr holds the note that lets the model put it right,
-    and the exit code is 1.
+    FILE is the whole reply, prose and codes; '-' reads it from standard input. Either all of its codes are carried out,
+    or none: when one is wrong, stdout says so for people, stderr holds the note that lets the model put it right, and
+    the exit code is 1.
 
-    Without --chat-id it is the reply of a chat of its own: it sees the workflows and runs that belong to no chat.
+    Without --chat-id it is no chat's reply: it sees the workflows and runs that belong to none.
     """
     text = _read(source)
     if dry_run:
@@ -79,11 +76,16 @@ async def _reply(
     processor: MultiStepProcessor, text: str, how: dict[str, Any], started: list[str], as_json: bool
 ) -> tuple[Reply, list[Execution]]:
     try:
-        made = await processor.process_reply(text, **how)
+        made = processor.check_reply(text, **how)
+        if made.ok:
+            # One that starts no run lets no step of another one begin either.
+            processor.close()
+            processor.configure(hands_off=not made.execution_ids)
+            made = await processor.process_reply(text, **how)
         started += made.execution_ids
         if not as_json:
             _show(made)
-        if made.ok:
+        if made.execution_ids:
             say_others(processor, made.execution_ids)
         runs = [processor.get_execution(execution_id) for execution_id in made.execution_ids]
         left = [run for run in runs if not run.status.final and run.status not in GOES_ON_ALONE]
@@ -120,14 +122,17 @@ def _read(source: str) -> str:
 
 # What is printed.
 
+WRITE = "   Write: "
+"""What a correction begins with in the note."""
+NOTE_LOOKS = {r"^\d+\. \w+": "bold", r"^ +\^+$": "bold red", f"^{WRITE}.*$": "green"}
+
 
 def _show(made: Reply) -> None:
     """The answer for the chat on stdout, the note for the model on stderr."""
-    console = output.console()
-    console.print(_plain_lines(made.text), soft_wrap=True)
+    output.say_lines(made.text)
     if made.note is not None:
-        output.console(stderr=True).print(_coloured(made.note), soft_wrap=True)
-    elif made.execution_ids and not console.is_interactive:
+        output.say_lines(f"\n{made.note}", stderr=True, looks=NOTE_LOOKS, unbroken=(WRITE,))
+    elif made.execution_ids and not sys.stdout.isatty():  # the live view keeps a distance of its own
         output.say("")
 
 
@@ -142,20 +147,3 @@ def _show_check(made: Reply, as_json: bool) -> int:
         count = len(made.outcomes)
         output.say(f"Nothing is wrong with {'its 1 code' if count == 1 else f'its {count} codes'}. Nothing was done.")
     return output.OK if made.ok else output.FAILED
-
-
-def _coloured(note: str) -> Text:
-    text = _plain_lines(note)
-    text.highlight_regex(r"(?m)^\d+\. \w+", "bold")
-    text.highlight_regex(r"(?m)^ +\^+$", "bold red")
-    text.highlight_regex(r"(?m)^   Write: .*$", "green")
-    return text
-
-
-def _plain_lines(text: str) -> Text:
-    """The text without control characters, line by line: its author must not steer the terminal."""
-    from rich.text import Text  # noqa: PLC0415
-
-    from syncara.doors.cli.live import plain  # noqa: PLC0415
-
-    return Text("\n".join(plain(line) for line in text.split("\n")))

@@ -9,4 +9,10 @@ from syncara.shortcodes.problems import CodeProblem
 
 
 def complete(paper: Paper, read: Callable[[str], Paper]) -> list[CodeProblem]:
-    return [found.problem for found in paper.found]
+    """The problems of a reply, each with the correction of its code, where one can be made with confidence.
+
+    `read` reads another text in the same chat; nothing of it is carried out.
+    """
+    from syncara.shortcodes.repair.rounds import completed  # noqa: PLC0415 - most replies need no repair
+
+    return completed(paper, read)

@@ -1,0 +1,249 @@
+"""Approvals: durable, listed, answered once, by somebody who may, for exactly the plan that was judged.
+
+An approval is a record beside its execution, which waits as `awaiting_approval` and ends by itself when the time is
+over. Answers come from the API, and as records that another process has written (the command line beside a running
+bot), which are looked for only while something waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from syncara import arguments
+from syncara.abc import Addition, Clock, Record, Store, Unsealed
+from syncara.core import events as e
+from syncara.core.board import Board
+from syncara.core.errors import ApprovalError, SyncaraError
+from syncara.core.model import ExecutionStatus
+from syncara.ids import new_id
+from syncara.policy import audit
+from syncara.policy.effects import Effect
+from syncara.policy.gate import Gate, Judgement
+from syncara.policy.plan import plan_hash
+from syncara.policy.policy import Id
+from syncara.readers import Readers
+from syncara.runtimes.local import Boards, LocalRuntime
+
+logger = logging.getLogger("syncara")
+
+KIND, ANSWER = "approval", "answer"
+OPERATOR = "operator"
+"""Who answers where the database itself is at hand: on the command line, or on the console."""
+LOOK_S = 1.0
+"""How often answers of other processes are looked for, while something waits."""
+PAGE = 1_000
+
+Status = Literal["pending", "approved", "refused", "expired", "cancelled"]
+
+
+class Approval(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A plan that waits, or waited, for a person. Times are Unix seconds."""
+
+    id: str
+    execution_id: str
+    plan_hash: str
+    effects: tuple[Effect, ...]
+    """Those that need the approval."""
+    expires_at: float
+    status: Status = "pending"
+    workflow_name: str = ""
+    chat_id: Any = None
+    user_id: Any = None
+    """Who asked for the plan."""
+    approvers: tuple[Id, ...] = ()
+    """Who may answer; nobody, where nobody was set."""
+    beyond: bool = False
+    """Whether it reaches beyond its chat."""
+    answered_by: Any = None
+    answered_at: float | None = None
+    reason: str | None = None
+
+
+class Answer(msgspec.Struct, frozen=True):
+    approve: bool
+    plan_hash: str | None = None
+    """The plan that was looked at; another one is not approved."""
+    reason: str | None = None
+
+
+def asked(started: e.Started, workflow_name: str, judgement: Judgement) -> Approval:
+    """A new approval, for a plan that needs one."""
+    return Approval(
+        new_id("ap"),
+        started.execution_id,
+        judgement.hash,
+        tuple(each.effect for each in judgement.verdict.judged if each.decision == "approve"),
+        started.approve_by or started.at,
+        workflow_name=workflow_name,
+        chat_id=started.chat_id,
+        user_id=started.user_id,
+        approvers=judgement.approvers,
+        beyond=judgement.verdict.beyond,
+    )
+
+
+def record_of(approval: Approval, at: float) -> Record:
+    return Record(KIND, approval.id, at, msgspec.json.encode(approval))
+
+
+class Approvals:
+    def __init__(self, store: Store, readers: Readers, runtime: LocalRuntime, gate: Gate, clock: Clock) -> None:
+        self._store = store
+        self._readers = readers
+        self._runtime = runtime
+        self._gate = gate
+        self._clock = clock
+        self._turn = asyncio.Lock()
+        self._inbox: asyncio.Task[None] | None = None
+
+    # Looking.
+
+    def get(self, approval_id: str) -> Approval:
+        """Raises ApprovalError code `not_found`."""
+        record = self._store.record(KIND, arguments.text("approval_id", approval_id))
+        if record is None or record.body is None:
+            message = f"there is no approval '{approval_id}'"
+            raise ApprovalError("not_found", message, "approval_id", "list_approvals() shows those that wait")
+        return self._seen(msgspec.json.decode(record.body, type=Approval))
+
+    def of(self, execution_id: str) -> Approval | None:
+        """What an execution waits for."""
+        return next((each for each in self.listed(None, "pending") if each.execution_id == execution_id), None)
+
+    def listed(self, chat_id: Any, status: str | None) -> list[Approval]:
+        """Of one chat, or of all with None; the newest first."""
+        found = [self._seen(each) for each in self._stored()]
+        wanted = [each for each in found if status in (None, each.status) and chat_id in (None, each.chat_id)]
+        return sorted(wanted, key=lambda each: each.expires_at, reverse=True)
+
+    def _stored(self) -> list[Approval]:
+        found: list[Approval] = []
+        page = self._store.records(KIND, limit=PAGE)
+        while page:
+            found += [msgspec.json.decode(record.body or b"", type=Approval) for record in page]
+            page = self._store.records(KIND, after=page[-1].key, limit=PAGE)
+        return found
+
+    def _seen(self, approval: Approval) -> Approval:
+        """As it is now: one without an answer may have run out of time, or its execution may have been cancelled."""
+        if approval.status != "pending":
+            return approval
+        if self._clock.now() >= approval.expires_at:
+            return msgspec.structs.replace(approval, status="expired")
+        summary = self._store.summary(approval.execution_id)
+        if summary is None or ExecutionStatus(summary.status).final:
+            return msgspec.structs.replace(approval, status="cancelled")
+        return approval
+
+    # Answering.
+
+    async def answer(
+        self,
+        approval_id: str,
+        user_id: Any,
+        answer: Answer,
+        *,
+        operator: bool = False,
+    ) -> Approval:
+        """Approve or refuse; the first answer wins. Raises ApprovalError, and then nothing has changed.
+
+        operator: whoever answers has the database itself at hand, and so may.
+        """
+        async with self._turn:
+            approval = self.get(approval_id)
+            self._require_open(approval)
+            if not operator:
+                self._require_allowed(approval, user_id)
+            if answer.approve:
+                self._require_unchanged(approval, answer.plan_hash)
+            return await self._settle(approval, user_id, answer)
+
+    def _require_open(self, approval: Approval) -> None:
+        if approval.status == "expired":
+            raise ApprovalError("expired", "its time is over", approval.id, "ask for the plan again")
+        if approval.status != "pending":
+            message = f"it has been answered already: {approval.status}"
+            raise ApprovalError("used", message, approval.id, "ask for the plan again, if it is to run")
+
+    def _require_allowed(self, approval: Approval, user_id: Any) -> None:
+        if not self._gate.may_answer(approval.chat_id, approval.user_id, user_id, beyond=approval.beyond):
+            message = f"user {user_id!r} may not answer it"
+            fix = "ask one of its approvers" if approval.approvers else "set owners or approvers in the policy file"
+            raise ApprovalError("not_allowed", message, approval.id, fix)
+
+    def _require_unchanged(self, approval: Approval, expected: str | None) -> None:
+        now = self._readers.read(approval.execution_id, _hash_of)
+        if now != approval.plan_hash or expected not in (None, approval.plan_hash):
+            message = "the plan is not the one that the approval is for"
+            raise ApprovalError("plan_changed", message, approval.id, "look at the plan again, and answer for that one")
+
+    async def _settle(self, approval: Approval, user_id: Any, answer: Answer) -> Approval:
+        now = self._clock.now()
+        refusal = f"refused by {user_id}" + (f": {answer.reason}" if answer.reason else "")
+        fact: e.Fact = e.Approved(now, user_id) if answer.approve else e.Cancelled(now, refusal)
+        answered = msgspec.structs.replace(
+            approval,
+            status="approved" if answer.approve else "refused",
+            answered_by=user_id,
+            answered_at=now,
+            reason=answer.reason,
+        )
+        taken: list[bool] = []
+
+        def finish(boards: Boards, changed: list[bool]) -> Sequence[Addition]:
+            taken.extend(changed)
+            return [record_of(answered, now), _entry(answered, now)] if changed[0] else []
+
+        await self._runtime.together([], [(approval.execution_id, fact)], finish)
+        if not taken[0]:
+            raise ApprovalError("used", "its execution no longer waits", approval.id, "ask for the plan again")
+        return answered
+
+    # Answers of other processes.
+
+    def leave(self, approval_id: str, answer: Answer) -> None:
+        """Write an answer down for the process that runs the database. Raises ApprovalError where it is too late."""
+        self._require_open(self.get(approval_id))
+        self._store.put(Record(ANSWER, approval_id, self._clock.now(), msgspec.json.encode(answer)))
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._turn = asyncio.Lock()
+        if any(each.status == "pending" for each in self._stored()):
+            self.expect(loop)
+
+    def stop(self) -> None:
+        inbox, self._inbox = self._inbox, None
+        if inbox is not None and not inbox.get_loop().is_closed():
+            inbox.cancel()
+
+    def expect(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Something waits for an answer from now on."""
+        if self._inbox is None or self._inbox.done():
+            self._inbox = loop.create_task(self._look(), name="syncara approvals")
+
+    async def _look(self) -> None:
+        while self.listed(None, "pending"):
+            await asyncio.sleep(LOOK_S)
+            for record in self._store.records(ANSWER):
+                answer = msgspec.json.decode(record.body or b"", type=Answer)
+                try:
+                    await self.answer(record.key, OPERATOR, answer, operator=True)
+                except SyncaraError as error:
+                    logger.warning("an answer to approval %s was not taken: %s", record.key, error)
+                self._store.put(record._replace(body=None))
+
+
+def _entry(answered: Approval, at: float) -> Unsealed:
+    what: Literal["approved", "refused"] = "approved" if answered.status == "approved" else "refused"
+    told = audit.ApprovalAnswered(answered.id, answered.execution_id, answered.plan_hash, what, answered.answered_by)
+    return audit.unsealed(at, told)
+
+
+def _hash_of(board: Board) -> str:
+    planned = msgspec.structs.replace(board.plan.workflow, chat_id=board.chat_id)
+    return plan_hash(planned, board.context, board.start_at)

@@ -1,0 +1,144 @@
+"""The policy at work: asked when a command is bound, when a plan is started, and again at every handler call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from syncara.abc import ExecutionInput
+from syncara.core.errors import Problem
+from syncara.core.limits import RESULT_BYTES_MAX
+from syncara.core.model import Author, Step, Workflow
+from syncara.policy import judge, quotas, roles, taint
+from syncara.policy.effects import effects, site
+from syncara.policy.plan import plan_hash
+from syncara.policy.policy import CommandKind, Id, Policy, Role
+from syncara.runtimes.driver import Call
+
+APPROVAL_S = 600.0
+"""How long a plan waits for its approval."""
+
+
+class Judgement(NamedTuple):
+    """What the policy says of a plan."""
+
+    hash: str
+    verdict: judge.Verdict
+    approvers: tuple[Id, ...]
+    """Who may approve it; nobody, where nobody is set."""
+
+    @property
+    def needs_approval(self) -> bool:
+        return self.verdict.decision == "approve"
+
+    @property
+    def denials(self) -> list[Problem]:
+        """One problem for each effect that the policy denies."""
+        return [
+            Problem(
+                "denied",
+                f"step '{each.effect.step}'",
+                f"it is not allowed here: {each.rule}",
+                "leave the step out, or ask the bot's owner",
+            )
+            for each in self.verdict.judged
+            if each.decision == "deny"
+        ]
+
+
+class Gate:
+    def __init__(self, policy: Policy, declares: Callable[[str], bool], takes_data: Callable[[str], bool]) -> None:
+        """`declares`: a handler is registered with `ai=True`. `takes_data`: a shortcode's params are data."""
+        self.policy = policy
+        self._declares = declares
+        self._takes_data = takes_data
+
+    def role(self, chat_id: Any, user_id: Any) -> Role:
+        return roles.role(self.policy, chat_id, user_id, private=is_private(chat_id, user_id))
+
+    def asks(self, shortcode: str, kind: CommandKind, chat_id: Any, user_id: Any) -> Problem | None:
+        """Whether a user may have a command carried out."""
+        role = self.role(chat_id, user_id)
+        if roles.may_ask(self.policy, chat_id, role, kind):
+            return None
+        message = f"a {role} may not ask for {shortcode} here"
+        return Problem("not_allowed", "", message, "ask somebody who may, or the bot's owner")
+
+    def reply(self, chat_id: Any, *, size: int, commands: int) -> list[Problem]:
+        """Whether a reply is too much; `size` is in bytes."""
+        return quotas.reply_problems(self.policy.quotas("ai", chat_id), size=size, commands=commands)
+
+    def definition(self, workflow: Workflow, author: Author) -> list[Problem]:
+        """What keeps a definition from being made: an author's quotas, and addresses that an assistant leaves open."""
+        found = quotas.workflow_problems(self.policy.quotas(author, workflow.chat_id), workflow)
+        return found if author == "developer" else found + taint.problems(workflow, self._takes_data)
+
+    def plan(
+        self, workflow: Workflow, context: Mapping[str, Any], start_at: float | None, chat_id: Any, user_id: Any
+    ) -> Judgement:
+        """Judge what an assistant asks to run."""
+        planned = msgspec.structs.replace(workflow, chat_id=chat_id)
+        verdict = judge.judge(
+            self.policy,
+            effects(planned),
+            chat_id=chat_id,
+            user_id=user_id,
+            role=self.role(chat_id, user_id),
+            declares=self._declares,
+        )
+        who = self.approvers(chat_id, user_id, beyond=verdict.beyond) if verdict.decision == "approve" else ()
+        return Judgement(plan_hash(planned, context, start_at), verdict, who)
+
+    def approvers(self, chat_id: Any, user_id: Any, *, beyond: bool) -> tuple[Id, ...]:
+        private = is_private(chat_id, user_id)
+        return roles.approvers(self.policy, chat_id, user_id, private=private, beyond=beyond)
+
+    def may_answer(self, chat_id: Any, asked_by: Any, user_id: Any, *, beyond: bool) -> bool:
+        """Whether `user_id` may approve or refuse what `asked_by` asked for in a chat."""
+        return roles.may_approve(user_id, self.approvers(chat_id, asked_by, beyond=beyond))
+
+    # At a handler call: the Guard of runtimes/hands.py.
+
+    def refuses(self, call: Call) -> Problem | None:
+        """Judge a call once more, with what was filled in, by the policy of now."""
+        execution, step = call.execution, call.step
+        return judge.check_call(
+            self.policy,
+            Step(step.id, call.name, call.handler, step.written),
+            step.params,
+            chat_id=execution.chat_id,
+            user_id=execution.user_id,
+            role=self.role(execution.chat_id, execution.user_id),
+            declares=self._declares,
+            approved=execution.approved,
+            takes_data=self._takes_data,
+        )
+
+    def result_bytes_max(self, call: Call) -> int:
+        limit = self.policy.quotas(call.execution.author, call.execution.chat_id).result_bytes
+        return RESULT_BYTES_MAX if limit is None else min(limit, RESULT_BYTES_MAX)
+
+    def scope(self, collection: str, execution: ExecutionInput) -> str:
+        """In whose documents an execution finds a collection: what an assistant wrote, in its chat's own."""
+        if execution.author == "developer" or collection in self.policy.rules(execution.chat_id).collections.shared:
+            return ""
+        return "chat " + msgspec.json.encode(execution.chat_id).decode()
+
+    def site(self, step: Any, execution: Any, host: str, port: int, scheme: str, method: str) -> Problem | None:
+        """Judge a site that a request is about to go to, those of redirects too."""
+        planned = {str(each.address) for each in effects(_one_step(step)) if each.kind == "web"}
+        planned = planned if execution.approved else set()
+        return judge.check_site(
+            self.policy, site(host, port, scheme), chat_id=execution.chat_id, method=method, planned=planned
+        )
+
+
+def is_private(chat_id: Any, user_id: Any) -> bool:
+    """Whether a chat is one person's with the bot: on Telegram both have the same id."""
+    return chat_id is not None and type(chat_id) is type(user_id) and chat_id == user_id
+
+
+def _one_step(step: Any) -> Workflow:
+    return Workflow("", "", steps=(Step(step.id, step.name, "api_call", step.written),))

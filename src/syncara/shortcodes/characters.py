@@ -1,0 +1,15 @@
+"""Characters that look like the ones that codes and JSON are written with, for use inside `[…]` of a pattern."""
+# ruff: noqa: RUF001 - that they look alike is the point
+
+DOUBLE_QUOTES = "“”„‟"
+SINGLE_QUOTES = "‘’‚‛"
+OPENING_QUOTES = "\"'“‘"
+COLONS = ":：﹕︰∶"
+QUESTION_MARKS = "?？؟"
+SQUARE = r"\[［【〔〖「『⟦"
+"""Opening brackets that a code may begin with by mistake."""
+BRACKETS = "{(<｛（＜《〈"
+"""Opening brackets that are less likely to."""
+CLOSING = r"\]］】〕〗」』⟧})>｝）＞》〉"
+INVISIBLE = "\u200b\ufeff"
+"""Of no width, and not counted among the spaces."""

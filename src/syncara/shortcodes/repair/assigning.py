@@ -1,0 +1,270 @@
+"""Which of the things written in a code is which field: by label, by what each looks like, and by the order.
+
+A code that strict reading cannot make sense of has a field too many, one left out, two in each other's places, or a
+colon that belongs to a text. All of these are one question: which way to share the pieces out among the fields is the
+least unlikely? Each thing that would have to be wrong has a price; the cheapest way is taken.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from syncara.commands.registry import Command, Field
+from syncara.shortcodes.repair import words
+from syncara.shortcodes.repair.guesses import Guess, Guesser
+
+PIECES_MAX = 24
+PRICE_MAX = 12.0
+"""What a way may cost at the most; dearer ones are guesses without ground."""
+
+_SKIPPED = 2.0
+_SKIPPED_JSON = 2.5
+_SKIPPED_ALIAS = 2.2
+"""For a workflow or run that is not named: the latest can be meant."""
+_DROPPED = 5.0
+_OUT_OF_ORDER = 1.5
+_BY_NAME = 0.4
+_JOINED = 1.6
+_JOINED_IN_A_SENTENCE = 0.4
+_JOINED_TIME = 0.1
+_JOINED_PAIRS = 0.3
+_JOINED_NAMES = 0.3
+_LABEL = re.compile(r"\s*[\"'“*_]*([^\W\d][\w -]{0,30}?)[\"'”*_]*\s*(?:=>|=|:)\s*(.*)", re.DOTALL)
+_QUOTED = re.compile(r"\s*([\"'“‘])([^\n]*)[\"'”’]\s*")
+_HOUR, _MINUTE = re.compile(r"(?:.*\D)?(?:[01]?\d|2[0-3])", re.DOTALL), re.compile(r"[0-5]\d(?!\d).*", re.DOTALL)
+
+
+class Piece(NamedTuple):
+    """Something written between separators. `value`: text, a list or an object; None: nothing."""
+
+    start: int
+    end: int
+    value: Any
+    label: str = ""
+    """The key of `key={…}`."""
+
+
+class Way(NamedTuple):
+    price: float
+    args: dict[str, Any]
+
+
+def assign(command: Command, pieces: Sequence[Piece], text: str, guesser: Guesser) -> dict[str, Any] | None:
+    """The fields of a command, or None when too much would have to be guessed. `text` is what the pieces are of."""
+    if len(pieces) > PIECES_MAX:
+        return None
+    labelled, rest = _by_label(command, list(pieces), text, guesser)
+    if rest and all(piece.value is None for piece in rest):
+        rest = []
+    fields = [field for field in command.fields if field.name not in labelled]
+    ways = [way for way in (_in_order(fields, rest, text, guesser), _by_looks(fields, rest, text, guesser)) if way]
+    best = min(ways, key=lambda way: way.price, default=None)
+    if best is None or best.price > PRICE_MAX:
+        return None
+    return {**best.args, **labelled}
+
+
+# Labels.
+
+
+def _by_label(command: Command, pieces: list[Piece], text: str, guesser: Guesser) -> tuple[dict[str, Any], list[Piece]]:
+    """The fields that are written with their names; and the other pieces."""
+    found: dict[str, Any] = {}
+    rest: list[Piece] = []
+    pieces = _with_labels_joined(command, pieces, text)
+    for number, piece in enumerate(pieces):
+        if isinstance(piece.value, dict) and not piece.label and _is_fields(command, piece.value, number, pieces):
+            for key, value in piece.value.items():
+                _keep(found, field_of(command, key), value, guesser)
+            continue
+        label, written = _label(piece, guesser)
+        named = field_of(command, label) if label else None
+        if named is None or named.name in found:
+            rest.append(piece._replace(value={piece.label: piece.value}) if piece.label else piece)
+        else:
+            _keep(found, named, written, guesser)
+    return found, rest
+
+
+def _label(piece: Piece, guesser: Guesser) -> tuple[str, Any]:
+    """The label of a piece, and what is written behind it; an empty label when there is none."""
+    if piece.label or not isinstance(piece.value, str):
+        return piece.label, piece.value
+    found = _LABEL.fullmatch(piece.value)
+    if found is None:
+        return "", None
+    quoted = _QUOTED.fullmatch(found[2])
+    return found[1], found[2] if quoted is None else quoted[2]
+
+
+def _keep(found: dict[str, Any], field: Field | None, value: Any, guesser: Guesser) -> None:
+    if field is None or field.name in found:
+        return
+    guess = guesser.guess(field, value)
+    if guess is None:
+        found[field.name] = value
+    elif guess.value is not None:
+        found[field.name] = guess.value
+
+
+def _is_fields(command: Command, value: dict[str, Any], number: int, pieces: Sequence[Piece]) -> bool:
+    """Whether an object holds fields of the command, and is not itself the value of one."""
+    if not value:
+        return False
+    known = [field for key in value if (field := field_of(command, key)) is not None]
+    exact = {field.name for field in command.fields} & value.keys()
+    takes_json = [field for field in command.fields if field.form == "json" and not field.named]
+    if not takes_json:
+        return len(known) == len(value)
+    required = {field.name for field in command.fields if field.required and not field.refers}
+    if required and required <= {field.name for field in known} and len(exact) * 2 >= len(value):
+        return True
+    named = {field.name for field in command.fields if field.named or field.name in ("timeout", "dependencies")}
+    return number == len(pieces) - 1 and len(known) == len(value) and {field.name for field in known} <= named and bool(exact)
+
+
+def _with_labels_joined(command: Command, pieces: list[Piece], text: str) -> list[Piece]:
+    """`name`, ` Tea`, `timeout`, ` 60` as `name: Tea`, `timeout: 60`: labels that have become pieces of their own."""
+    is_label = [isinstance(piece.value, str) and field_of(command, piece.value, alike=0.9) for piece in pieces]
+    places = [number for number, label in enumerate(is_label[:-1]) if label and not is_label[number + 1]]
+    spaced = [place for place in places if text[pieces[place].end + 1 : pieces[place].end + 2].isspace()]
+    if len(places) < 2 and not spaced:  # noqa: PLR2004 - a single one may be a value
+        return pieces
+    joined, number = [], 0
+    while number < len(pieces):
+        if number in places:
+            label, value = pieces[number], pieces[number + 1]
+            field = field_of(command, str(label.value), alike=0.9)
+            assert field is not None
+            written = value.value if isinstance(value.value, str) else text[value.start : value.end]
+            joined.append(Piece(label.start, value.end, f"{field.name}={written}" if value.value is not None else None))
+            number += 2
+        else:
+            joined.append(pieces[number])
+            number += 1
+    return joined
+
+
+def field_of(command: Command, label: str, *, alike: float = 0.8) -> Field | None:
+    """The field that a label names."""
+    names = [field.name for field in command.fields]
+    name = words.meaning("fields", label, names, alike=alike)
+    return next((field for field in command.fields if field.name == name), None)
+
+
+# By the order, with fields left out and texts that take in what follows them.
+
+
+def _in_order(fields: Sequence[Field], pieces: Sequence[Piece], text: str, guesser: Guesser) -> Way | None:
+    @lru_cache(None)
+    def best(number: int, start: int) -> tuple[float, tuple[tuple[str, Any], ...]]:
+        """The cheapest way to share the pieces from `start` on out among the fields from `number` on."""
+        if number == len(fields):
+            return _DROPPED * sum(piece.value is not None for piece in pieces[start:]), ()
+        field = fields[number]
+        written = start < len(pieces)
+        if written and pieces[start].value is None:
+            price, args = best(number + 1, start + 1)
+            return price + (_left_out(field) if field.required else 0), args
+        price, args = best(number + 1, start)
+        ways = [(price + _left_out(field, written=written), args)]
+        if written:
+            price, args = best(number, start + 1)
+            ways.append((price + _DROPPED, args))
+        for stop, guess in _groups(field, pieces, start, text, guesser) if written else ():
+            price, args = best(number + 1, stop)
+            named = ((field.name, guess.value),) if guess.value is not None else ()
+            ways.append((price + guess.price + (_BY_NAME if field.named else 0), named + args))
+        return min(ways, key=lambda way: way[0])
+
+    price, args = best(0, 0)
+    return None if math.isinf(price) else Way(price, dict(args))
+
+
+def _left_out(field: Field, *, written: bool = True) -> float:
+    """The price of a field without a value; `written`: more was written after it."""
+    if field.required:
+        return _SKIPPED_ALIAS if field.refers in ("workflow", "execution") else math.inf
+    if field.named or not written:
+        return 0
+    return _SKIPPED_JSON if field.form == "json" else _SKIPPED
+
+
+def _groups(
+    field: Field, pieces: Sequence[Piece], start: int, text: str, guesser: Guesser
+) -> Iterator[tuple[int, Guess]]:
+    """What the field makes of the piece at `start`, alone and with those that follow it."""
+    guess = guesser.guess(field, pieces[start].value)
+    if guess is not None:
+        yield start + 1, guess
+    if not (field.form in ("names", "moment", "json") or (field.form == "text" and field.refers is None)):
+        return
+    extra = 0.0
+    for stop in range(start + 2, len(pieces) + 1):
+        before, after = pieces[stop - 2], pieces[stop - 1]
+        if not isinstance(after.value, str) and not (field.form == "json" and after.value is not None):
+            return
+        if not isinstance(before.value, str) and field.form != "json":
+            return
+        written = text[pieces[start].start : after.end]
+        guess = guesser.guess(field, written) if field.form != "json" else guesser.several(field, written)
+        extra += _joint(field, before, after, text)
+        if guess is not None:
+            yield stop, guess._replace(price=guess.price + extra)
+
+
+def _joint(field: Field, before: Piece, after: Piece, text: str) -> float:
+    """The price of a colon that belongs to a field."""
+    if field.form == "json":
+        return _JOINED_PAIRS
+    if field.form == "names":
+        return _JOINED_NAMES
+    if field.form == "moment":
+        return _JOINED_TIME
+    if text[before.end : before.end + 3] == "://":
+        return 0
+    if _HOUR.fullmatch(str(before.value)) and _MINUTE.fullmatch(str(after.value)):
+        return _JOINED_TIME
+    return _JOINED_IN_A_SENTENCE if text[before.end + 1 : before.end + 2].isspace() else _JOINED
+
+
+# By what each piece looks like, in whatever order.
+
+
+def _by_looks(fields: Sequence[Field], pieces: Sequence[Piece], text: str, guesser: Guesser) -> Way | None:
+    written = [piece for piece in pieces if piece.value is not None]
+    guesses = [[guesser.guess(field, piece.value) for field in fields] for piece in written]
+
+    @lru_cache(None)
+    def best(number: int, taken: int) -> tuple[float, tuple[tuple[str, Any], ...]]:
+        if number == len(written):
+            left = (_left_out(field, written=False) for place, field in enumerate(fields) if not taken >> place & 1)
+            return sum(left), ()
+        price, args = best(number + 1, taken)
+        ways = [(price + _DROPPED, args)]
+        for place, (field, guess) in enumerate(zip(fields, guesses[number], strict=True)):
+            if guess is None or taken >> place & 1:
+                continue
+            price, args = best(number + 1, taken | 1 << place)
+            price += guess.price + (_OUT_OF_ORDER if taken >> place else 0) + (_BY_NAME if field.named else 0)
+            named = ((field.name, guess.value),) if guess.value is not None else ()
+            ways.append((price, named + args))
+        return min(ways, key=lambda way: way[0])
+
+    price, args = best(0, 0)
+    names = [name for name, _ in args]
+    price += sum(
+        _SKIPPED / 2 for place, field in enumerate(fields) if not field.named and _is_gap(fields, place, names)
+    )
+    return None if math.isinf(price) else Way(price, dict(args))
+
+
+def _is_gap(fields: Sequence[Field], place: int, names: Sequence[str]) -> bool:
+    """Whether a field is left out before another that is there."""
+    later = {field.name for field in fields[place + 1 :] if not field.named}
+    return fields[place].name not in names and not later.isdisjoint(names)
+

@@ -1,0 +1,179 @@
+"""Conditions in other languages than the one of conditions: JavaScript, SQL, templates, plain words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+
+from syncara.core.errors import ConditionError
+from syncara.core.expressions import compile_condition
+from syncara.shortcodes.suspicions import foreign_key
+
+_TEXT = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
+_SMART = str.maketrans({**dict.fromkeys("“”„‟", '"'), **dict.fromkeys("‘’‚‛", "'"), "≥": ">=", "≤": "<=", "≠": "!="})
+_BRACES = re.compile(r"['\"]?[$#]?\{\{?\s*([^{}]*?)\s*\}?\}['\"]?")
+_PREFIX = re.compile(r"^\s*(?:if|when|only if|jika|kalau|bila|apabila)\b\s*|\s*(?:;|\bthen\b|\bmaka\b)\s*$", re.IGNORECASE)
+_TERNARY = re.compile(r"^(.+?)\?(?![.?])(.+?):(.+)$", re.DOTALL)
+_PATH = r"[A-Za-z_][\w.]*(?:\[[^\[\]]*\])?(?:\.get\([^()]*\))?(?:\.\w+)*"
+_OPERAND = rf"(?:{_PATH}|\0\d+\0)"
+
+_WORDS: tuple[tuple[str, str], ...] = (
+    (r"\b(?:is not equal to|not equal to|not equals|does not equal|tidak sama dengan|isn't|bukan|<>)(?=\s)", "!="),
+    (r"\b(?:is )?(?:greater|more|bigger|higher|larger) than or equal(?: to)?\b|\b(?:is )?at least\b|\bminimal\b|\bpaling sedikit\b|\blebih (?:besar |dari )?(?:atau )sama dengan\b", ">="),
+    (r"\b(?:is )?(?:less|smaller|lower|fewer) than or equal(?: to)?\b|\b(?:is )?at most\b|\bmaksimal\b|\bpaling banyak\b|\bkurang (?:dari )?atau sama dengan\b", "<="),
+    (r"\b(?:is )?(?:greater|more|bigger|higher|larger) than\b|\b(?:is )?above\b|\b(?:is )?over\b|\bexceeds\b|\blebih (?:besar |banyak |tinggi )?(?:dari|daripada)\b|\bdi ?atas\b|\bmelebihi\b", ">"),
+    (r"\b(?:is )?(?:less|smaller|lower|fewer) than\b|\b(?:is )?below\b|\b(?:is )?under\b|\bkurang (?:dari|daripada)\b|\blebih (?:kecil|sedikit|rendah) (?:dari|daripada)\b|\bdi ?bawah\b", "<"),
+    (r"\b(?:is )?equal(?:s)?(?: to)?\b|\bsama dengan\b|\badalah\b", "=="),
+    (r"\bis not null\b|\bis not undefined\b|\btidak kosong\b", "is not None"),
+    (r"\bis null\b|\bis undefined\b", "is None"),
+    (r"\bis not\b(?!\s+None\b)", "!="),
+    (r"\bis\b(?!\s+(?:not\s+)?None\b)", "=="),
+    (r"\bdan\b|\band also\b", "and"),
+    (r"\batau\b", "or"),
+    (r"\btidak\b|\bbukan\b", "not"),
+    (r"\bAND\b", "and"),
+    (r"\bOR\b", "or"),
+    (r"\bNOT\b", "not"),
+    (r"\bIN\b", "in"),
+    (r"\b(?:undefined|nil|NULL|none|Null|NONE)\b", "None"),
+    (r"\b(?:TRUE|benar|ya|yes)\b", "true"),
+    (r"\b(?:FALSE|salah)\b", "false"),
+)
+_SIGNS: tuple[tuple[str, str], ...] = (
+    (r"===", "=="),
+    (r"!==", "!="),
+    (r"<>", "!="),
+    (r"=>(?!=)", ">="),
+    (r"=<", "<="),
+    (r"&&?", " and "),
+    (r"\|\|?", " or "),
+    (r"!(?!=)\s*", " not "),
+    (r"(?<![<>=!])=(?!=)", "=="),
+    (r"\?\.", "."),
+    (r"->", "."),
+)
+_METHODS: tuple[tuple[str, str], ...] = (
+    (rf"({_OPERAND})\.(?:includes|contains|has|indexOf)\(([^()]*)\)\s*(?:!==?\s*-1|>=\s*0|>\s*-1)", r"(\2 in \1)"),
+    (rf"({_OPERAND})\.indexOf\(([^()]*)\)\s*(?:===?\s*-1|<\s*0)", r"(\2 not in \1)"),
+    (rf"({_OPERAND})\.(?:includes|contains|has)\(([^()]*)\)", r"\2 in \1"),
+    (rf"({_OPERAND})\s+(?:contains|includes|has|berisi|mengandung|memuat)\s+(\0\d+\0|[\w.]+)", r"\2 in \1"),
+    (rf"({_OPERAND})\.(?:length|size|count|len)(?:\(\))?(?!\w|\()", r"len(\1)"),
+    (rf"(?:count|size|length)\(({_OPERAND})\)", r"len(\1)"),
+    (rf"({_OPERAND})\.(?:isEmpty|is_empty|empty)(?:\(\))?(?!\w)", r"len(\1) == 0"),
+    (r"\.(?:toLowerCase|lowercase|toLower|casefold)\(\)", ".lower()"),
+    (r"\.(?:toUpperCase|uppercase|toUpper)\(\)", ".upper()"),
+    (r"\.trim\(\)", ".strip()"),
+    (r"\.startsWith\(", ".startswith("),
+    (r"\.endsWith\(", ".endswith("),
+    (r"\b(?:parseInt|Number)\(", "int("),
+    (r"\bparseFloat\(", "float("),
+    (r"\bString\(", "str("),
+    (rf"({_OPERAND})\s+(?:exists|is set|is defined|ada|tersedia)\b", r"\1 is not None"),
+    (rf"\b(?:exists|defined|isset)\(({_OPERAND})\)", r"\1 is not None"),
+    (rf"typeof\s+({_OPERAND})\s*!=\s*\0\d+\0", r"\1 is not None"),
+)
+_NAME = re.compile(r"(?<![\w.\0])\$?([A-Za-z_]\w*)(?!\w|\s*\()")
+_ROOTS = {
+    "ctx": "context",
+    "konteks": "context",
+    "Context": "context",
+    "CONTEXT": "context",
+    "vars": "context",
+    "variables": "context",
+    "data": "context",
+    "step": "steps",
+    "Steps": "steps",
+    "langkah": "steps",
+}
+_RESERVED = frozenset({"context", "steps", "and", "or", "not", "in", "is", "if", "else", "true", "false", "null", "True", "False", "None"})
+_STEP_ALIAS = re.compile(r"(?:step|langkah)s?_?(\d{1,4})(?:_?id)?", re.IGNORECASE)
+
+StepName = Callable[[str], str | None]
+"""The step of a workflow that a text names, in whatever way."""
+
+
+def mend(written: str, keys: Collection[str], step_name: StepName) -> str | None:
+    """A condition that can be compiled; None when there is none. `keys`: of the context, as far as they are known."""
+    if is_fine(written, step_name):
+        return written
+    found = _translated(written, keys, step_name)
+    return found if is_fine(found, step_name) else None
+
+
+def is_fine(condition: str, step_name: StepName) -> bool:
+    """Whether it can be compiled, and names steps that there are."""
+    try:
+        compiled = compile_condition(condition)
+    except ConditionError:
+        return False
+    return all(step_name(name) == name for name in compiled.step_names) and foreign_key(condition) is None
+
+
+def _translated(written: str, keys: Collection[str], step_name: StepName) -> str:
+    text = written.translate(_SMART).strip()
+    if len(text) > 1 and text[0] in "'\"" and text[-1] == text[0] and text[0] not in text[1:-1]:
+        text = text[1:-1]
+    text = _PREFIX.sub("", _BRACES.sub(r"\1", text))
+    text = _with_named_steps(text, step_name)
+    kept: list[str] = []
+
+    def keep(found: re.Match[str]) -> str:
+        kept.append(found.group())
+        return f"\0{len(kept) - 1}\0"
+
+    text = _TEXT.sub(keep, text)
+    for pattern, replacement in (*_SIGNS, *_WORDS, *_METHODS):
+        text = re.sub(pattern, replacement, text)
+    if (ternary := _TERNARY.match(text)) is not None:
+        text = f"({ternary[2].strip()}) if ({ternary[1].strip()}) else ({ternary[3].strip()})"
+        text = re.sub(r"^\(true\) if (.*) else \(false\)$", r"\1", text)
+    text = _NAME.sub(lambda found: _name(found, keys, step_name), text)
+    text = re.sub(r"\s+", " ", text).strip()
+    return re.sub(r"\0(\d+)\0", lambda found: kept[int(found[1])], text)
+
+
+_NAMED_STEP = re.compile(r"\bsteps?\.\s*([^'\"\[\]<>=!&|()]+?)\.(status|data|result|output)\b", re.IGNORECASE)
+_INDEXED_STEP = re.compile(r"\bsteps?\[\s*(\d+|[A-Za-z_]\w*)\s*\]")
+_ALIASED_STEP = re.compile(r"(?<![\w.'\"])((?:step|langkah)_?\d{1,4}(?:_?id)?)\.(status|data|result|output)\b", re.IGNORECASE)
+_QUOTED_STEP = re.compile(r"\bsteps\[(['\"])([^'\"]*)\1\]|\bsteps\.get\((['\"])([^'\"]*)\3\)")
+_RESULT = {"result": "data", "output": "data"}
+
+
+def _with_named_steps(text: str, step_name: StepName) -> str:
+    """Steps by the names that they have, in brackets."""
+
+    def named(found: re.Match[str]) -> str:
+        name, key = step_name(found[1].strip()), found[2].lower()
+        return found.group() if name is None else f"{_step(name)}.{_RESULT.get(key, key)}"
+
+    def only_named(found: re.Match[str]) -> str:
+        written = found[found.lastindex or 0]
+        name = step_name(f"step{written}" if written.isdigit() else written)
+        return found.group() if name is None else _step(name)
+
+    text = _NAMED_STEP.sub(named, text)
+    text = _ALIASED_STEP.sub(named, text)
+    text = _INDEXED_STEP.sub(only_named, text)
+    text = _QUOTED_STEP.sub(lambda found: only_quoted(found, step_name), text)
+    return re.sub(r"(steps\['[^']*'\])\.(?:result|output)\b", r"\1.data", text)
+
+
+def only_quoted(found: re.Match[str], step_name: StepName) -> str:
+    name = step_name(found[2] or found[4] or "")
+    return found.group() if name is None else _step(name)
+
+
+def _step(name: str) -> str:
+    escaped = name.replace("\\", "\\\\").replace("'", "\\'")
+    return f"steps['{escaped}']"
+
+
+def _name(found: re.Match[str], keys: Collection[str], step_name: StepName) -> str:
+    """A bare name as what it stands for: a root, a step, or a key of the context."""
+    name = found[1]
+    if name in _RESERVED:
+        return name
+    follows = found.string[found.end() : found.end() + 1]
+    if name in _ROOTS and name not in keys and follows in (".", "["):
+        return _ROOTS[name]
+    return f"context.get('{name}')"

@@ -1,0 +1,183 @@
+"""What a field could make of what was written for it, and how far that is from what was written."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+import msgspec
+
+from syncara.commands.registry import Field
+from syncara.shortcodes.bind import choices, plain_type
+from syncara.shortcodes.repair import values, words
+from syncara.shortcodes.repair.known import Known
+from syncara.shortcodes.repair.loose_json import Hopeless, escaped_opener, pairs, read_loose
+from syncara.shortcodes.repair.references import References
+from syncara.shortcodes.repair.words import plain
+
+_DIGITS = re.compile(r"[+-]?\d+(?:\.\d{1,2}|\.\d{4,})?")
+_IDENTIFIER = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)+|[a-z]{2,20}")
+_QUOTES = "\"'“”‘’"
+_ALIASES = ("workflow_id", "execution_id")
+_LIST_END = re.compile(r"[,;|\n]")
+
+
+class Guess(NamedTuple):
+    price: float
+    """0: it is what was written."""
+    value: Any
+    """None: the field is left out."""
+
+
+class Guesser:
+    """For the code at one place of a reply."""
+
+    def __init__(self, known: Known, place: int) -> None:
+        self._known = known
+        self._references = References(known, place)
+
+    def guess(self, field: Field, written: Any) -> Guess | None:
+        if written is None:
+            return None
+        if isinstance(written, str):
+            return self._from_text(field, written.strip())
+        if isinstance(written, bool | int | float):
+            return self._from_text(
+                field, "true" if written is True else "false" if written is False else f"{written:g}"
+            )
+        return self._from_json(field, written)
+
+    def _from_json(self, field: Field, written: Any) -> Guess | None:
+        if field.form == "names":
+            if not isinstance(written, list) or not all(isinstance(each, str | int) for each in written):
+                return None
+            return self._names(list(map(str, written)), 0)
+        if field.form != "json":
+            return None
+        kind = plain_type(field.type)
+        if isinstance(written, kind):
+            return Guess(0, written)
+        if kind is list and isinstance(written, dict):
+            inner = [value for value in written.values() if isinstance(value, list)]
+            if len(written) == 1 and inner:
+                return Guess(1, inner[0])
+            if written and all(isinstance(value, dict) for value in written.values()):
+                return Guess(2, [{"name": name, **value} for name, value in written.items()])
+            return Guess(3, [written])
+        if kind is dict and isinstance(written, list) and len(written) == 1 and isinstance(written[0], dict):
+            return Guess(2, written[0])
+        return None
+
+    def _from_text(self, field: Field, written: str) -> Guess | None:
+        if not written:
+            return None
+        if not field.required and self._is_word_for_empty(field, written):
+            return Guess(0.2, None)
+        options = choices(field.type)
+        if options:
+            meant = words.meaning("values", written, options)
+            return None if meant is None else Guess(0 if meant == written else 0.3, meant)
+        match field.form:
+            case "integer" | "number":
+                return self._number(field, written)
+            case "flag":
+                meant_flag = values.flag(written)
+                return None if meant_flag is None else Guess(0, meant_flag)
+            case "moment":
+                moment = values.moment(written)
+                return Guess(4, written) if moment is None else Guess(0, moment)
+            case "names":
+                return self._names(written.split(","), 0)
+            case "json":
+                return self.several(field, written)
+            case "text" if field.refers is not None:
+                return self._reference(field, written)
+            case _:
+                return Guess(self._price_of_text(written), written)
+
+    @staticmethod
+    def _is_word_for_empty(field: Field, written: str) -> bool:
+        word = plain(written)
+        if not word and set(written) <= set("-–—_./"):
+            return True
+        return word in words.words("empty", "words") or (field.name == "status" and word in words.words("empty", "all"))
+
+    @staticmethod
+    def _number(field: Field, written: str) -> Guess | None:
+        value = values.number(written)
+        if value is None:
+            return None
+        found = values.whole(value)
+        try:
+            msgspec.convert(found, field.type)
+        except msgspec.ValidationError:
+            return None
+        return Guess(0 if _DIGITS.fullmatch(written) else 0.3, found)
+
+    def _names(self, written: list[str], price: float) -> Guess | None:
+        meant = self._references.dependencies(written)
+        if meant is not None:
+            return Guess(price + meant[1], meant[0] or None)
+        numeric = any(each.strip().isdigit() or values.number(each) is not None for each in written)
+        return Guess(price + (6 if numeric else 2.5), [each.strip() for each in written if each.strip()])
+
+    def several(self, field: Field, written: str) -> Guess | None:
+        """JSON in text: quoted, as pairs of keys and values, or several objects in a row."""
+        kind = plain_type(field.type)
+        found = self.json_in(written)
+        if isinstance(found, dict | list):
+            guess = self._from_json(field, found)
+            return None if guess is None else guess._replace(price=guess.price + 0.3)
+        if kind is list:
+            row = self.json_in(f"[{written}]") if written.startswith("{") else None
+            if isinstance(row, list) and row and all(isinstance(each, dict) for each in row):
+                return Guess(0.5, row)
+            listed = [each.strip().strip(_QUOTES) for each in _LIST_END.split(written) if each.strip()]
+            return Guess(3.5, listed) if len(listed) > 1 else None
+        paired = pairs(written)
+        if paired is not None and all(paired.values()):
+            return Guess(1, paired)
+        return Guess(3, written.strip(_QUOTES)) if field.name == "params" else None
+
+    @staticmethod
+    def json_in(written: str) -> Any:
+        """What a text says as JSON; the text itself when it says none."""
+        text = written.strip()
+        if text[:1] in _QUOTES and text[1:2] in ("{", "["):
+            text = text[1:].rstrip(_QUOTES)
+        if escaped_opener(text):
+            text = re.sub(r"\\+([\"'])", r"\1", text)
+        if text[:1] not in ("{", "["):
+            return written
+        try:
+            loose = read_loose(text, 0)
+        except Hopeless:
+            return written
+        return written if text[loose.end :].strip(" \t]})") else loose.value
+
+    def _reference(self, field: Field, written: str) -> Guess | None:
+        known = self._known
+        match field.refers:
+            case "workflow" | "execution":
+                resolve = self._references.workflow if field.refers == "workflow" else self._references.execution
+                if written in known.handlers or values.number(written) is not None:
+                    return Guess(3, written)
+                meant = resolve(written)
+                return Guess(2, written) if meant is None else Guess(meant.price, meant.name)
+            case "handler":
+                handler = known.handler(written)
+                if handler is not None:
+                    return Guess(0 if handler == written else 0.5, written)
+                return Guess(1.5 if _IDENTIFIER.fullmatch(written) else 4, written)
+            case "template":
+                template = known.template(written)
+                return Guess(3, written) if template is None else Guess(0 if template == written else 0.5, template)
+            case _:
+                return Guess(0.5 if written.isdigit() else 1, written)
+
+    def _price_of_text(self, written: str) -> float:
+        if written in _ALIASES:
+            return 4
+        if values.number(written) is not None:
+            return 3
+        return 2.5 if written in self._known.handlers else 1

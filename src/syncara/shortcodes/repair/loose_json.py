@@ -1,0 +1,274 @@
+"""JSON with mistakes in it, read as what its author must have meant.
+
+Beyond what `lenient` accepts: missing and needless brackets, commas, colons and quotes, quotes inside texts, comments,
+`=` for the colon, quotes with backslashes before them, values without quotes. What is offered as a correction is shown
+to its author before it acts, so that more may be guessed here than where a reply is carried out.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from syncara.core.limits import JSON_DEPTH_MAX
+from syncara.shortcodes.lenient import PLACEHOLDER
+
+_SPACE = re.compile(r"(?:[\s\u200b\ufeff]|//[^\n]*|/\*.*?\*/|#[^\n]*)*", re.DOTALL)
+_QUOTES = "\"'“”„‟‘’‚‛"
+_DOUBLE, _SINGLE = '"“”„‟', "'‘’‚‛"
+_COLON = re.compile(r"\s*(?:=>|:|=|：)\s*")
+_KEY = re.compile(r"[^\W\d][\w$. -]*?(?=\s*(?:=>|[:=：]))")
+_NEXT_KEY = r"(?:\\*[\"'“”„‟‘’][^\"'“”„‟‘’\n]{1,60}\\*[\"'“”„‟‘’]|[^\W\d][\w$.-]{0,60})\s*(?:=>|[:=：])(?!//)"
+_NEXT_MEMBER = re.compile(rf"\s*[,;]?\s*(?:(?://|#)[^\n]*\n\s*)?{_NEXT_KEY}")
+_AFTER_COMMA = re.compile(rf"\s*[,;]\s*(?:$|[}}\]]|//|#|/\*|{_NEXT_KEY})")
+_NEXT_ITEM = re.compile(r"\s+[\"“](?=[^\s,\]])|\s*,\s*(?:[\"'“”„‟‘’{\[\d-]|true|false|null|//|#|/\*|\]|$)|\s*\]|\s*$")
+_MEMBER_IN_TEXT = re.compile(r"\s*,\s*[\"“”][\w$.-]{1,60}[\"“”]\s*:\s*(?=[\"“”{\[\d]|true|false|null)")
+_CLOSERS = re.compile(r"\s*[}\])]+\s*(?=[:,|}\]]|//|#|$|\n)|\s*$")
+_NEXT_FIELD = re.compile(r"\s*:(?!//)")
+_CLOSERS_AT_END = re.compile(r"\s*[}\]]+(?=\s*(?::(?!//)[^{}]*)?\]?\s*$)")
+_SURE_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_UNDERSCORED = re.compile(r"\d+(?:_\d+)+")
+_WORDS: dict[str, Any] = {
+    "true": True,
+    "false": False,
+    "null": None,
+    "none": None,
+    "nil": None,
+    "undefined": None,
+}
+_BARE_END = re.compile(rf"[,;]\s*(?:{_NEXT_KEY})|[}}\]\n]|[,;]\s*$|$")
+_BARE_ITEM_END = re.compile(r"[,\]}\n]|$")
+_FIELD_AFTER = re.compile(r":(?=\s*(?:step|[A-Z0-9\[]))")
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
+_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_ESCAPED_OPENER = re.compile(r"[{\[]\s*(\\+)[\"']")
+_BLANK = re.compile(r"\.{3}|…|_{2,}|<[^<>]*>")
+
+
+class Hopeless(Exception):
+    """Not even a guess can be made."""
+
+
+class Loose(NamedTuple):
+    value: Any
+    end: int
+
+
+def read_loose(text: str, start: int) -> Loose:
+    """The object or list that begins at `start`. Raises Hopeless."""
+    reader = _Reader(text, start)
+    value = reader.container(0)
+    return Loose(value, reader.pos)
+
+
+def escaped_opener(text: str) -> int:
+    r"""How many backslashes stand before the first quote inside a bracket, as in `{\"a\":1}`."""
+    found = _ESCAPED_OPENER.search(text)
+    return 0 if found is None else len(found[1])
+
+
+class _Reader:
+    def __init__(self, text: str, pos: int) -> None:
+        self._text = text
+        self.pos = pos
+        self._open: list[str] = []
+
+    def container(self, depth: int) -> Any:
+        if depth > JSON_DEPTH_MAX:
+            raise Hopeless
+        opened = self._text[self.pos]
+        self.pos += 1
+        self._open.append(opened)
+        value: Any = self._members(depth) if opened == "{" else self._items(depth)
+        self._open.pop()
+        return value
+
+    def _skip(self) -> str:
+        """Pass over spaces and comments; the next character, or nothing at the end."""
+        space = _SPACE.match(self._text, self.pos)
+        assert space is not None
+        self.pos = space.end()
+        return self._text[self.pos : self.pos + 1]
+
+    def _members(self, depth: int) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        while True:
+            char = self._skip()
+            if not char or (char == "]" and not self._is_stray("]")) or self._is_next_field(found):
+                return found
+            self.pos += 1
+            if char == "}":
+                return found
+            if char in ",;]":
+                continue
+            self.pos -= 1
+            key = self._key()
+            if key in found:
+                raise Hopeless
+            found[key] = self._value(depth, in_object=True)
+
+    def _items(self, depth: int) -> list[Any]:
+        found: list[Any] = []
+        while True:
+            char = self._skip()
+            if not char or self._is_next_field(found):
+                return found
+            if char == "}":
+                if "{" in self._open:
+                    return found
+                self.pos += 1
+                continue
+            if char in "],;":
+                self.pos += 1
+                if char == "]":
+                    return found
+                continue
+            found.append(self._value(depth, in_object=False))
+
+    def _is_stray(self, bracket: str) -> bool:
+        """Whether a closing bracket of another kind stands within an object, and the object goes on after it."""
+        return bracket == "]" and "[" not in self._open and _NEXT_MEMBER.match(self._text, self.pos + 1) is not None
+
+    def _is_next_field(self, found: Any) -> bool:
+        """A colon after a value: the brackets before it were forgotten, and the next field of the code follows."""
+        return bool(found) and _NEXT_FIELD.match(self._text, self.pos) is not None
+
+    def _key(self) -> str:
+        text = self._text
+        if text[self.pos] in _QUOTES:
+            end = next((at for at in self._quotes(text[self.pos]) if _COLON.match(text, at + 1)), None)
+            if end is None:
+                raise Hopeless
+            key = _unescaped(text[self.pos + 1 : end])
+            self.pos = end + 1
+        else:
+            bare = _KEY.match(text, self.pos)
+            if bare is None:
+                raise Hopeless
+            key, self.pos = bare.group(), bare.end()
+            if key[-1:] in _QUOTES:
+                key = key[:-1]
+        colon = _COLON.match(text, self.pos)
+        if colon is None:
+            raise Hopeless
+        self.pos = colon.end()
+        return key.strip()
+
+    def _value(self, depth: int, *, in_object: bool) -> Any:
+        char = self._skip()
+        if not char:
+            raise Hopeless
+        if char in "{[":
+            placeholder = PLACEHOLDER.match(self._text, self.pos)
+            if placeholder is None:
+                return self.container(depth + 1)
+            self.pos = placeholder.end()
+            return placeholder.group()
+        if char in _QUOTES:
+            return self._string(char, in_object=in_object)
+        return self._bare(in_object=in_object)
+
+    def _quotes(self, opening: str) -> list[int]:
+        """Where the marks stand that may close a text."""
+        same = _DOUBLE if opening in _DOUBLE else _SINGLE
+        found, at = [], self.pos + 1
+        while at < len(self._text):
+            if self._text[at] == "\\":
+                at += 1
+            elif self._text[at] in same:
+                found.append(at)
+            at += 1
+        return found
+
+    def _string(self, opening: str, *, in_object: bool) -> str:
+        text, start = self._text, self.pos + 1
+        for at in self._quotes(opening):
+            if self._closes(at, in_object=in_object):
+                early = _MEMBER_IN_TEXT.search(text, start, at) if in_object and opening in _DOUBLE else None
+                self.pos = at + 1 if early is None else early.start()
+                return _unescaped(text[start : at if early is None else self.pos])
+        end = _NEXT_MEMBER.search(text, start) if in_object else None
+        if end is None or text[end.start() : end.start() + 1] not in ",; \n" or "," not in end.group():
+            end = _CLOSERS_AT_END.search(text, start)
+        self.pos = len(text) if end is None else end.start()
+        return _unescaped(text[start : self.pos].rstrip(_QUOTES))
+
+    def _closes(self, at: int, *, in_object: bool) -> bool:
+        """Whether the quote at `at` closes a text, by what follows it."""
+        text, after = self._text, at + 1
+        if _CLOSERS.match(text, after):
+            return True
+        if not in_object:
+            return _NEXT_ITEM.match(text, after) is not None
+        if _AFTER_COMMA.match(text, after) or re.match(r"\s*(?://|/\*|#)", text[after : after + 20]):
+            return True
+        spaced = text[after : after + 1].isspace() or text[after : after + 1] in _QUOTES
+        return spaced and _NEXT_MEMBER.match(text, after) is not None and text[after : after + 1] not in _QUOTES
+
+    def _bare(self, *, in_object: bool) -> Any:
+        """A value without quotes."""
+        text = self._text
+        end = (_BARE_END if in_object else _BARE_ITEM_END).search(text, self.pos)
+        assert end is not None
+        stop = end.start()
+        field = _FIELD_AFTER.search(text, self.pos, stop)
+        if field is not None and (number := text[self.pos : field.start()].strip()) and number[-1].isdigit():
+            stop = field.start()
+        written = text[self.pos : stop].strip()
+        comment = re.search(r"\s(?://|#)", written)
+        if comment is not None:
+            written = written[: comment.start()].strip()
+        self.pos = stop
+        if not written or _BLANK.fullmatch(written):
+            raise Hopeless
+        if written.casefold() in _WORDS:
+            return _WORDS[written.casefold()]
+        if _SURE_NUMBER.fullmatch(written):
+            return float(written) if re.search(r"[.eE]", written) else int(written)
+        if _UNDERSCORED.fullmatch(written):
+            return int(written.replace("_", ""))
+        return _unescaped(written.strip(_QUOTES))
+
+
+def _unescaped(written: str) -> str:
+    def replaced(escape: re.Match[str]) -> str:
+        kind = escape[1]
+        if len(kind) > 1:
+            return chr(int(kind[1:], 16))
+        return _ESCAPES.get(kind, kind)
+
+    text = _ESCAPE.sub(replaced, written) if "\\" in written else written
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def pairs(text: str) -> dict[str, Any] | None:
+    """`message=Hello, level=info`, `a: 1; b: 2` and `a=1&b=2` as an object; None for what is no such list."""
+    found: dict[str, Any] = {}
+    marks = list(_PAIR.finditer(text))
+    if not marks or marks[0].start() != 0:
+        return None
+    for mark, after in zip(marks, [*marks[1:], None], strict=True):
+        written = text[mark.end() : len(text) if after is None else after.start()].strip().rstrip(",;&").strip()
+        key = mark["key"].strip(_QUOTES)
+        if key in found:
+            return None
+        found[key] = bare_value(written)
+    return found
+
+
+_PAIR = re.compile(r"(?:^|[,;&|\n:]\s*)[\"'“”]?(?P<key>[^\W\d]\w*)[\"'“”]?\s*(?:=>|=|:(?!//))\s*")
+
+
+def bare_value(written: str) -> Any:
+    """A value that stands without quotes, or with them."""
+    if written.startswith(("{", "[")):
+        try:
+            loose = read_loose(written, 0)
+        except Hopeless:
+            return written
+        return loose.value
+    if written.casefold() in _WORDS:
+        return _WORDS[written.casefold()]
+    if _SURE_NUMBER.fullmatch(written):
+        return float(written) if re.search(r"[.eE]", written) else int(written)
+    return written.strip(_QUOTES)

@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+
+def completed(paper, read):
+    return [found.problem for found in paper.found]

@@ -1,0 +1,212 @@
+"""What numbers, times and yes or no were meant by what was written."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+
+from syncara.shortcodes.repair.words import plain, table
+
+_PLAIN = re.compile(r"[+-]?\d+(?:\.\d+)?")
+_THOUSANDS = re.compile(r"\d{1,3}(?:[.,_' \u00a0\u202f]\d{3})+")
+_UNDERSCORES = re.compile(r"\d+(?:_\d+)+")
+_COMMA = re.compile(r"(\d+),(\d{1,2})")
+_CLOCK = re.compile(r"(\d{1,3}):([0-5]\d):([0-5]\d)")
+_ISO_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", re.IGNORECASE)
+_TOKEN = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_]+")
+_WRAPPING = " \t\"'“”‘’`~≈±+.!?*()"
+_TEENS = 10
+_TENS = range(20, 100, 10)
+
+
+def number(written: str) -> float | None:
+    """A number; one with units of time in seconds: `1_800`, `1.800`, `30 minutes`, `setengah jam`, `three times`."""
+    text = written.strip(_WRAPPING)
+    if not text:
+        return None
+    if _THOUSANDS.fullmatch(text) or _UNDERSCORES.fullmatch(text):
+        return float(re.sub(r"\D", "", text))
+    if _PLAIN.fullmatch(text):
+        return float(text)
+    if comma := _COMMA.fullmatch(text):
+        return float(f"{comma[1]}.{comma[2]}")
+    if clock := _CLOCK.fullmatch(text):
+        return _seconds(0, *map(int, clock.groups()))
+    iso = _ISO_DURATION.fullmatch(text)
+    if iso is not None and any(iso.groups()):
+        return _seconds(*(int(part or 0) for part in iso.groups()))
+    return _in_words(text)
+
+
+def _seconds(days: int, hours: int, minutes: int, seconds: int) -> float:
+    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds).total_seconds()
+
+
+def _in_words(text: str) -> float | None:
+    said = _Said()
+    for token in _TOKEN.findall(text.casefold().replace("_", " ")):
+        if not said.take(token):
+            return None
+    return said.total()
+
+
+class _Said:
+    """A number while its words are read, from left to right."""
+
+    def __init__(self) -> None:
+        self._sum = 0.0
+        self._now: float | None = None
+        self._unit: float | None = None
+        """The last unit."""
+        self._article = False
+        """Whether the number is but `a`."""
+
+    def take(self, token: str) -> bool:
+        """False: this is no word of a number."""
+        if token[0].isdigit():
+            return self._number(float(token.replace(",", ".")))
+        if token in ("a", "an"):
+            self._article = self._now is None
+            return True
+        if token == "belas" and self._now is not None:
+            self._now += _TEENS
+            return True
+        for section, do in (("numbers", self._number), ("multiples", self._multiple), ("units", self._with_unit)):
+            if token in table(section):
+                return do(float(table(section)[token][0]))
+        rest = token.removeprefix("se")
+        if rest != token and rest in table("multiples"):
+            return self._number(1) and self._multiple(float(table("multiples")[rest][0]))
+        if rest != token and rest in table("units"):
+            return self._number(1) and self._with_unit(float(table("units")[rest][0]))
+        if rest == "belas":
+            return self._number(_TEENS + 1)
+        return token in table("around")
+
+    def _number(self, value: float) -> bool:
+        if value == 0.5 and self._now is None and self._unit is not None:  # noqa: PLR2004 - `an hour and a half`
+            self._sum += value * self._unit
+            return True
+        if self._now is None:
+            self._now = value
+        elif value == 0.5 or (self._now in _TENS and value < min(_TENS) / 2):  # noqa: PLR2004 - `satu setengah`
+            self._now += value
+        else:
+            return False
+        return True
+
+    def _multiple(self, value: float) -> bool:
+        self._now = (self._now or 1) * value
+        return True
+
+    def _with_unit(self, unit: float) -> bool:
+        if self._now is None and not self._article:
+            return False  # `jam 7` is a time of the day
+        self._sum += (1 if self._now is None else self._now) * unit
+        self._now, self._unit, self._article = None, unit, False
+        return True
+
+    def total(self) -> float | None:
+        if self._unit is None:
+            return self._now
+        return None if self._now is not None else round(self._sum, 3)
+
+
+def whole(value: float) -> int | float:
+    """Without the fraction that it does not have."""
+    return int(value) if value == int(value) else value
+
+
+def flag(written: str) -> bool | None:
+    meant = table("flags").get(plain(written))
+    return None if meant is None else meant[0] == "true"
+
+
+# Points in time.
+
+_ZONES = {"utc": 0, "gmt": 0, "z": 0, "wib": 7, "wita": 8, "wit": 9}
+_MONTHS = (
+    ("jan",),
+    ("feb",),
+    ("mar",),
+    ("apr",),
+    ("may", "mei"),
+    ("jun",),
+    ("jul",),
+    ("aug", "agu"),
+    ("sep",),
+    ("oct", "okt"),
+    ("nov",),
+    ("dec", "des"),
+)
+_DATE = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})")
+_DAY_FIRST = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})")
+_NAMED = re.compile(
+    r"(\d{1,2})(?:st|nd|rd|th)?\s+([a-z]{3})[a-z]*\.?,?\s+(\d{4})|([a-z]{3})[a-z]*\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(\d{4})"
+)
+_TIME = re.compile(r"(?<!\d)([01]?\d|2[0-3])[:.]([0-5]\d)(?:[:.]([0-5]\d))?(?:\.\d+)?(?!\d)\s*(am|pm)?")
+_OFFSET = re.compile(r"(?:utc|gmt)?\s*([+-])(\d{1,2})(?::?(\d{2}))?\s*$")
+_STAMP = re.compile(r"\d{10}(\d{3})?")
+_FILLER = re.compile(
+    r"\b(?:at|on|the|of|pukul|jam|tanggal|pada|hari|[a-z]*day|senin|selasa|rabu|kamis|jumat|sabtu|minggu)\b"
+)
+_MONTHS_A_YEAR = 12
+
+
+def moment(written: str) -> int | float | str | None:
+    """Seconds, or an ISO time with its zone; None for what names no zone, or no moment."""
+    text = written.strip(_WRAPPING)
+    if stamp := _STAMP.fullmatch(text):
+        seconds = int(text) / (1000 if stamp[1] else 1)
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    value = number(text)
+    return _iso(text.casefold()) if value is None else whole(value)
+
+
+def _iso(text: str) -> str | None:
+    found = _date(text)
+    if found is None:
+        return None
+    day, rest = found
+    time = _TIME.search(rest)
+    if time is None:
+        return None
+    hour, minute, second = int(time[1]), int(time[2]), int(time[3] or 0)
+    if time[4]:
+        hour = hour % 12 + (12 if time[4] == "pm" else 0)
+    zone = _zone(f"{rest[: time.start()]} {rest[time.end() :]}")
+    if zone is None:
+        return None
+    try:
+        at = datetime(*day, hour, minute, second, tzinfo=zone)
+    except ValueError:
+        return None
+    return at.isoformat().replace("+00:00", "Z")
+
+
+def _date(text: str) -> tuple[tuple[int, int, int], str] | None:
+    """Year, month and day, and the text without them."""
+    if found := _DATE.search(text):
+        day = (int(found[1]), int(found[2]), int(found[3]))
+    elif found := _DAY_FIRST.search(text):
+        first, second = int(found[1]), int(found[2])
+        if first <= _MONTHS_A_YEAR and second <= _MONTHS_A_YEAR and first != second:
+            return None  # which one is the month?
+        day = (int(found[3]), min(first, second), max(first, second))
+    elif found := _NAMED.search(text):
+        month = next((n for n, names in enumerate(_MONTHS, 1) if (found[2] or found[4]) in names), None)
+        if month is None:
+            return None
+        day = (int(found[3] or found[6]), month, int(found[1] or found[5]))
+    else:
+        return None
+    return day, f"{text[: found.start()]} {text[found.end() :]}"
+
+
+def _zone(text: str) -> timezone | None:
+    rest = _FILLER.sub(" ", text).strip(" ,()[]t")
+    if offset := _OFFSET.fullmatch(rest):
+        minutes = int(offset[2]) * 60 + int(offset[3] or 0)
+        return timezone(timedelta(minutes=minutes if offset[1] == "+" else -minutes))
+    hours = _ZONES.get(rest)
+    return None if hours is None else timezone(timedelta(hours=hours))

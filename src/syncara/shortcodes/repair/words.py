@@ -1,0 +1,125 @@
+"""What words stand for: the tables of words.toml, and the name that is nearest to what was written."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Sequence
+from difflib import SequenceMatcher
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+ALIKE = 0.78
+"""How much of two words must be the same for one to be taken for the other."""
+WORD_CHARS_MAX = 60
+
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_BETWEEN = re.compile(r"[\W_]+")
+
+
+@cache
+def _words() -> dict[str, dict[str, Any]]:
+    return tomllib.loads(files(__package__).joinpath("words.toml").read_text("utf-8"))
+
+
+@cache
+def table(section: str) -> dict[str, tuple[str, ...]]:
+    """What each word of a section stands for: names, in the order of the file."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name, words in _words()[section].items():
+        for word in words:
+            found[plain(word)] = (*found.get(plain(word), ()), name)
+    return found
+
+
+def words(section: str, name: str) -> frozenset[str]:
+    """The words of one line."""
+    return frozenset(map(plain, _words()[section][name]))
+
+
+def implied(handler: str) -> dict[str, Any]:
+    """What a word for a handler says of its params."""
+    return dict(_words()["implied"].get(plain(handler), {}))
+
+
+def plain(word: str) -> str:
+    """In lower case, letters and digits only: what is compared."""
+    return "".join(filter(str.isalnum, word.casefold()))
+
+
+def parts(word: str) -> list[str]:
+    """The words that a name is made of: `addStep`, `ADD_STEP` and `Add step` have the same."""
+    return [part for part in _BETWEEN.split(_CAMEL.sub(" ", word).casefold()) if part]
+
+
+def meaning(section: str, written: str, known: Iterable[str], *, alike: float = ALIKE) -> str | None:
+    """The one of `known` that was written: as it is, by a synonym of the section, or with a slip in it."""
+    names = list(known)
+    word = plain(written)
+    if not word or len(word) > WORD_CHARS_MAX:
+        return None
+    same = next((name for name in names if plain(name) == word), None)
+    if same is not None:
+        return same
+    meant = table(section).get(word, ())
+    return next((name for name in meant if name in names), None) or nearest(written, names, alike)
+
+
+def nearest(written: str, known: Sequence[str], alike: float = ALIKE) -> str | None:
+    """The one of `known` that is nearest to what was written, if it is near, and nearer than any other."""
+    word = plain(written)[:WORD_CHARS_MAX]
+    ranked = sorted(((similarity(word, plain(name)), name) for name in known), reverse=True)
+    if not ranked or ranked[0][0] < alike:
+        return None
+    tied = len(ranked) > 1 and ranked[1][0] == ranked[0][0]
+    return None if tied else ranked[0][1]
+
+
+def similarity(one: str, other: str) -> float:
+    """From 0 to 1, with letters in each other's places counting as near."""
+    if one == other:
+        return 1.0
+    if sorted(one) == sorted(other) and len(one) > 3:  # noqa: PLR2004 - `abc` and `cab` are different words
+        return 0.95
+    return SequenceMatcher(None, one, other, autojunk=False).ratio()
+
+
+def command(written: str, shortcodes: Sequence[str]) -> str | None:
+    """The shortcode whose command was written, without its family: by its name, its words, or with a slip in it."""
+    names = {shortcode.partition(":")[2]: shortcode for shortcode in shortcodes}
+    word = plain(written)
+    same = next((names[name] for name in names if plain(name) == word), None)
+    if same is not None or not word or len(word) > WORD_CHARS_MAX:
+        return same
+    slip = nearest(written, list(names), 0.9)
+    spoken = None if slip else _spoken(parts(written), shortcodes)
+    near = slip or (None if spoken else nearest(written, list(names)))
+    return spoken or (names[near] if near else None)
+
+
+def _spoken(said: Sequence[str], shortcodes: Sequence[str]) -> str | None:
+    """A command by a verb, and by what it is done to, in either order."""
+    verbs, commands = table("verbs"), table_of_commands()
+    for number, one in enumerate(said):
+        for verb in verbs.get(one, ()):
+            for thing in _rest(said, number):
+                found = commands.get(f"{verb} {thing}".strip())
+                if found in shortcodes:
+                    return found
+    return None
+
+
+def _rest(said: Sequence[str], verb: int) -> list[str]:
+    """What else was said beside the verb, as names of things; the empty name when nothing was."""
+    others = [word for number, word in enumerate(said) if number != verb and word not in table("filler")]
+    if not others:
+        return [""]
+    meant = [*table("things").get(others[0], ()), *table("verbs").get(others[0], ())]
+    return meant if len(others) == 1 else []
+
+
+@cache
+def table_of_commands() -> dict[str, str]:
+    """The commands by the verb and thing of words.toml."""
+    return {said: shortcode for shortcode, phrases in _words()["commands"].items() for said in phrases}

@@ -1,0 +1,297 @@
+"""What the grammar takes, and the author of a reply can hardly have meant.
+
+Only replies of an assistant are looked at with this suspicion: refusing costs one turn, and doing something that was
+not meant cannot be taken back. Each check has a way to write the same thing so that it is taken.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from datetime import datetime
+from typing import Any
+
+from syncara.commands.draft import Draft, Sheet
+from syncara.commands.registry import Command, Field
+from syncara.core.check import shown
+from syncara.core.model import CONDITION_CHECK, DELAY, Step
+from syncara.core.placeholders import compile_params
+from syncara.shortcodes.problems import CodeProblem
+from syncara.shortcodes.scanner import Call
+
+_THOUSANDS = re.compile(r"(?:[a-z_]+\s*=\s*)?[\"']?(\d{1,3}(?:\.\d{3})+)[\"']?")
+_THOUSANDS_IN_JSON = re.compile(r"[:\[,]\s*(\d{1,3}\.\d\d0)\s*[,}\]]")
+_ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#\d{2,5}|#x[0-9a-fA-F]{2,4});")
+_INVISIBLE = re.compile(r"[\u200b\u2060\ufeff\u00ad]|(?<=[\x21-\x7e])[\u200c\u200d](?=[\x21-\x7e])")
+_MARKDOWN = re.compile(r"\\[_*~`]")
+_BLANK = re.compile(r"<[^\W\d_][^<>]*>|\[[^\W\d_][^\[\]{}\"]*\]|_{2,}|\.{3}|…|\{[a-z][a-z _]*\}|TODO|TBD|X{3,}|YOUR_[A-Z_]+")
+_NOTHING = re.compile(r"none|null|nil|n/?a|empty|undefined|-+|–|—|tidak ada|kosong|tanpa", re.IGNORECASE)
+_AMOUNT = re.compile(r"\d[\d.,_]*\s*[^\W\d_]{0,8}")
+_LABEL = re.compile(r"([^\W\d][\w-]{0,30})\s*=(?!=)")
+_FOREIGN_KEY = re.compile(r"\.(?:length|size|count|isEmpty)\b(?!\s*\()")
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_SHORT_S, _MANY = 30, 60
+"""A workflow that may take less time than the one, and do more at once than the other, has them the wrong way round."""
+
+
+def of_call(call: Call, command: Command, text: str) -> Iterator[CodeProblem]:
+    """What is suspicious in the fields of one code. `text` is the reply."""
+    for field in command.fields:
+        if field.name not in call.args:
+            continue
+        value, (start, end) = call.args[field.name], call.spans[field.name]
+        found = _of_number(field, text[start:end]) or _of_field(field, value, command) or _of_texts(field, value)
+        if found is not None:
+            code, message, fix = found
+            yield CodeProblem(
+                code=code,
+                where=f"field '{field.name}'",
+                message=f"'{field.name}' {message}",
+                fix=fix,
+                position=(start, end),
+                shortcode=call.shortcode,
+                field=field.name,
+                read=shown(value),
+            )
+
+
+_Suspicion = tuple[str, str, str]
+"""A problem's code, message and fix."""
+
+
+def _of_number(field: Field, written: str) -> _Suspicion | None:
+    found = None
+    if field.form in ("number", "integer", "moment"):
+        found = _THOUSANDS.fullmatch(written.strip())
+    elif field.form == "json":
+        found = _THOUSANDS_IN_JSON.search(written)
+    if found is None:
+        return None
+    number = found[1]
+    message = f"has the number {number}, which may be read as a fraction or as thousands"
+    plain = number.rstrip("0") if number.endswith("0") else f"{number}0"
+    return "suspicious_number", message, f"write {number.replace('.', '')}, or {plain.rstrip('.')}"
+
+
+def _of_field(field: Field, value: Any, command: Command) -> _Suspicion | None:
+    if not isinstance(value, str):
+        return None
+    if field.form == "moment":
+        return _without_zone(value)
+    if field.form != "text" or field.refers is not None:
+        return None
+    if not field.required and _NOTHING.fullmatch(value):
+        return "suspicious_text", f"is {value!r}, a word for nothing", "leave the field empty: two colons in a row"
+    if field.name == "description" and _AMOUNT.fullmatch(value) and _is_amount(value):
+        return "suspicious_text", f"is {value!r}: was the field before it left out?", "leave a field empty with ::"
+    if field.name == "condition" and (key := foreign_key(value)):
+        return "suspicious_condition", f"reads {key} as a key of the context", "write len(…), or ['key'] for a key"
+    label = _LABEL.match(value)
+    if label is not None and _is_label(label[1], command):
+        return "suspicious_text", f"begins with {label.group()!r}, which looks like a label", "write the value alone"
+    return None
+
+
+def foreign_key(condition: str) -> str | None:
+    """`.length` and the like, which other languages have, and which is read as a key here."""
+    found = _FOREIGN_KEY.search(_QUOTED.sub("''", condition))
+    return None if found is None else found.group()
+
+
+def _without_zone(value: str) -> _Suspicion | None:
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    if at.tzinfo is not None:
+        return None
+    return "no_zone", f"is {value!r}, in nobody knows which time zone", "add the zone, Z for UTC: 2030-01-31T08\\:00Z"
+
+
+def _is_amount(value: str) -> bool:
+    from syncara.shortcodes.repair.values import number  # noqa: PLC0415 - hardly ever needed
+
+    return number(value) is not None
+
+
+def _is_label(label: str, command: Command) -> bool:
+    from syncara.shortcodes.repair.assigning import field_of  # noqa: PLC0415 - hardly ever needed
+
+    return field_of(command, label) is not None
+
+
+def _of_texts(field: Field, value: Any) -> _Suspicion | None:
+    """In any text of a field, also within JSON."""
+    for text in _texts(value):
+        if _BLANK.fullmatch(text) and field.form != "rest":
+            return "blank", f"has {text!r}, a blank that was to be filled in", "write what belongs there"
+        if (entity := _ENTITY.search(text)) is not None:
+            return "suspicious_text", f"has {entity.group()}, an escape of HTML", "write the character itself"
+        if _INVISIBLE.search(text) is not None:
+            return "suspicious_text", "has a character that cannot be seen", "write it without"
+        if field.form == "text" and (escape := _MARKDOWN.search(text)) is not None:
+            return "suspicious_text", f"has {escape.group()}, an escape of Markdown", "write it without the backslash"
+    return None
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield from _texts(key)
+            yield from _texts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
+
+
+# Of the reply as a whole.
+
+
+def of_draft(draft: Draft) -> Iterator[tuple[int, CodeProblem]]:
+    """What is suspicious in the steps that a reply adds; each with the number of its code."""
+    for sheet in draft.sheets:
+        keys = context_keys(draft, sheet)
+        names = list(sheet.names)
+        for step in sheet.steps[sheet.stored :]:
+            place = sheet.places.get(step.name)
+            found = None if place is None else _of_step(step, keys, names)
+            if place is not None and found is not None:
+                code, message, fix = found
+                yield place, CodeProblem(code, f"step '{step.name}', field 'params'", message, fix, field="params")
+
+
+def context_keys(draft: Draft, sheet: Sheet) -> set[str]:
+    """The keys that a reply itself puts into the context of a workflow's runs."""
+    found = {key for start in draft.starts if start.sheet is sheet for key in start.started.context}
+    found |= {step.save_as for step in sheet.steps if step.save_as}
+    return found | {str(step.params["key"]) for step in sheet.steps if step.handler == "set_context" and "key" in step.params}
+
+
+def _of_step(step: Step, keys: Collection[str], names: list[str]) -> _Suspicion | None:
+    if step.handler == CONDITION_CHECK:
+        key = foreign_key(str(step.params.get("condition", "")))
+        message = f"the condition reads {key} as a key of the context"
+        return None if key is None else ("suspicious_condition", message, "write len(…)")
+    if step.handler == DELAY:
+        return None
+    for text in _texts(step.params):
+        for found in FOREIGN.finditer(text) if _MAY_BE_FOREIGN.search(text) else ():
+            meant = meant_placeholder(found, keys, lambda name: _step_named(name, names))
+            if meant is not None:
+                message = f"{found.group()!r} in the params looks like a placeholder, and is read as something else"
+                return "suspicious_placeholder", message, f"write {meant}, or \\{{ for a brace that is text"
+    return None
+
+
+def _step_named(written: str, names: list[str]) -> str | None:
+    number = _STEP_ALIAS.fullmatch(written)
+    if number is not None and 0 < int(number[1]) <= len(names):
+        return names[int(number[1]) - 1]
+    return written if written in names else None
+
+
+# Placeholders that are written in another way.
+
+_MAY_BE_FOREIGN = re.compile(r"[{%<$\[]")
+FOREIGN = re.compile(
+    r"(?P<mark>[$#]?)(?P<open>\{{1,3})\s*(?P<braces>[^{}\n]{1,120}?)\s*\}{1,3}"
+    r"|%(?P<percent>[^\W\d]\w*)%|%\((?P<python>[^\W\d]\w*)\)s|<(?P<angle>[^\W\d]\w*)>|\[(?P<square>[^\W\d]\w*)\]"
+    r"|\$(?P<dollar>[^\W\d]\w*(?:\.\w+)*)"
+)
+_PROPER = re.compile(r"context\.|steps\.|secret\.|item(?:[.\[|]|$)|index(?:\||$)")
+_CONTEXT = re.compile(r"(?:context|ctx|konteks|variables|vars)\s*(?=[.\[:]|->)(?P<path>.*)", re.IGNORECASE | re.DOTALL)
+_STEP = re.compile(r"(?:steps?|langkah)\s*(?=[.\[])(?P<path>.*)", re.IGNORECASE | re.DOTALL)
+_STEP_ALIAS = re.compile(r"(?:steps?|langkah)[ _]?(\d{1,4})(?:_?id)?", re.IGNORECASE)
+_GET = re.compile(r"\.get\(\s*['\"]([^'\"]*)['\"]\s*(?:,\s*([^()]*))?\)")
+_INDEX = re.compile(r"\[\s*['\"]?([^\[\]'\"]*)['\"]?\s*\]")
+_DATA = re.compile(r"\.(?:data|status|result|output|hasil)\b|[.\[]")
+_RESULT = re.compile(r"^\.(?:result|output|hasil)\b")
+_OR = re.compile(r"\s*(?:\?\?|\|\||\bor\b)\s*['\"]?([^'\"]*)['\"]?$")
+_PLAIN_PATH = re.compile(r"(?:\.[^\s.\[\]|{}'\"]+|\[-?\d+\])+(?:\|.*)?", re.DOTALL)
+
+StepName = Callable[[str], str | None]
+"""The name of the step that a text means; None when it means none."""
+
+
+def meant_placeholder(found: re.Match[str], keys: Collection[str], step_name: StepName) -> str | None:
+    """The placeholder that a match of FOREIGN was meant to be; None where it is one already, or is plain text."""
+    if found.string.endswith("\\", 0, found.start()):
+        return None
+    inner = found["braces"]
+    strange = True
+    if inner is None:
+        inner = next(each for each in (found[name] for name in ("percent", "python", "angle", "square", "dollar")) if each)
+        if not found["dollar"] and inner not in keys:
+            return None
+    else:
+        strange = bool(found["mark"]) or len(found["open"]) > 1
+    meant = _meant(inner, keys, step_name, strange=strange and found["dollar"] is None)
+    return None if meant in (None, found.group()) else meant
+
+
+def _meant(inner: str, keys: Collection[str], step_name: StepName, *, strange: bool) -> str | None:
+    proper = _PROPER.match(inner)
+    if proper is not None and proper.group() not in ("steps.", "context.") and not strange:
+        return None
+    if (context := _CONTEXT.fullmatch(inner)) is not None:
+        path = _path(context["path"])
+        return None if path is None else f"{{context{path}}}"
+    if (alias := _STEP_ALIAS.match(inner)) is not None and inner[alias.end() : alias.end() + 1] in ("", "."):
+        name = step_name(alias.group())
+        return None if name is None else _of_step_named(name, inner[alias.end() :])
+    if (step := _STEP.fullmatch(inner)) is not None:
+        return _of_step_path(step["path"], step_name)
+    name, rest = _split_name(inner)
+    if name in keys or (strange and re.fullmatch(r"[^\W\d]\w*", inner)):
+        path = _path(f".{name}{rest}")
+        return None if path is None else f"{{context{path}}}"
+    if (end := inner.find(".data")) > 0 and (own := step_name(inner[:end].strip())) is not None:
+        return _of_step_named(own, inner[end:])
+    return None
+
+
+def _split_name(inner: str) -> tuple[str, str]:
+    found = re.match(r"[^\W\d]\w*", inner)
+    return ("", "") if found is None else (found.group(), inner[found.end() :])
+
+
+def _path(written: str) -> str | None:
+    """A path as it is to be written: `.user.name|default`; None when it cannot be told."""
+    path = _GET.sub(lambda found: f".{found[1]}" + (f"|{found[2].strip(chr(34) + chr(39))}" if found[2] else ""), written)
+    default = _OR.search(path)
+    if default is not None:
+        path = f"{path[: default.start()]}|{default[1]}"
+    head, bar, tail = path.replace("->", ".").partition("|")
+    head = _INDEX.sub(lambda found: found.group() if found[1].lstrip("-").isdigit() else f".{found[1]}", head)
+    head = re.sub(r"\.{2,}", ".", re.sub(r"^:\s*", ".", head.strip()))
+    return head + bar + tail.strip() if _PLAIN_PATH.fullmatch(head) else None
+
+
+def _of_step_path(path: str, step_name: StepName) -> str | None:
+    """`.Load Users.data[0]`, `['Load Users'].data`, `[0].data`."""
+    if path.startswith("["):
+        index = _INDEX.match(path)
+        if index is None:
+            return None
+        written, rest = index[1], path[index.end() :]
+        name = step_name(written) or (step_name(f"step{int(written) + 1}") if written.isdigit() else None)
+        return None if name is None else _of_step_named(name, rest)
+    ends = [found.start() for found in _DATA.finditer(path, 1)] + [len(path)]
+    for end in sorted(ends, reverse=True):
+        name = step_name(path[1:end].strip())
+        if name is not None:
+            return _of_step_named(name, path[end:])
+    return None
+
+
+def _of_step_named(name: str, rest: str) -> str | None:
+    rest = _RESULT.sub(".data", rest.strip()) or ".data"
+    if not rest.startswith((".data", ".status", "|")):
+        rest = f".data{rest}"
+    path = _path(rest) if not rest.startswith("|") else rest
+    if path is None:
+        return None
+    whole = f"{{steps.{name}{path}}}"
+    return whole if compile_params({"": whole}, {name}) is not None else None

@@ -1,0 +1,25 @@
+"""One broken reply of the corpus."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+HERE = Path(__file__).parent
+
+
+class Entry(msgspec.Struct, forbid_unknown_fields=True):
+    id: str
+    class_: str = msgspec.field(name="class")
+    language: str
+    text: str
+    meant: list[str]
+    setup: list[str] = []
+    why: str = ""
+
+
+def entries(half: str) -> list[Entry]:
+    """The `tuned` or the `held` half."""
+    lines = (HERE / f"broken_{half}.jsonl").read_text("utf-8").splitlines()
+    return [msgspec.json.decode(line, type=Entry) for line in lines]
