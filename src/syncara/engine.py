@@ -91,7 +91,7 @@ class Engine:
         self.runtime = LocalRuntime(
             store, handlers.get, self._plan, clock, guard=self.gate, auditor=Auditor(store), hands_off=hands_off
         )
-        self.processor = Processor(store, handlers, self.runtime, messenger, clock)
+        self.processor = Processor(store, handlers, self.runtime, messenger, self.gate, clock)
         desk = Desk(store, self.processor, self.runtime, handlers, templates, known, self.gate, clock)
         self.approvals = Approvals(store, self.processor.readers, self.runtime, self.gate, clock)
         announcer = Announcer(desk, self.approvals, messenger)

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -21,6 +22,7 @@ from syncara.core.views import Execution
 from syncara.handlers.communication import needs_chat
 from syncara.handlers.registry import Handlers
 from syncara.ids import new_id
+from syncara.policy.gate import Gate, Runs
 from syncara.readers import Readers, not_found
 from syncara.runtimes.local import LocalRuntime
 
@@ -29,18 +31,20 @@ PLANS_KEPT = 256
 FOLLOW_S = 0.25
 """How often `watch` looks for news of a run that another process runs."""
 ANSWERS = ("retry", "fail")
+HOUR_S = 3_600
 SPEAKERS = frozenset({"log", "notification"})
 """Handlers whose result is a line for people: `{"message", "level"}` or `{"message", "type"}`."""
 
 
 class Processor:
     def __init__(
-        self, store: Store, handlers: Handlers, runtime: LocalRuntime, messenger: Messenger, clock: Clock
+        self, store: Store, handlers: Handlers, runtime: LocalRuntime, messenger: Messenger, gate: Gate, clock: Clock
     ) -> None:
         self._store = store
         self._handlers = handlers
         self._runtime = runtime
         self._messenger = messenger
+        self._gate = gate
         self._clock = clock
         self.readers = Readers(store, self.plan)
         self._plans: OrderedDict[tuple[str, int], Plan] = OrderedDict()
@@ -125,7 +129,7 @@ class Processor:
         workflow = self._store.workflow(arguments.text("workflow_id", workflow_id))
         if workflow is None:
             raise self._no_workflow(workflow_id)
-        return check.problems(workflow, self._handlers.checks())
+        return check.problems(workflow, self._handlers.checks()) + self._gate.definition(workflow, "developer")
 
     def plan(self, workflow_id: str, steps: int) -> Plan:
         """The compiled definition as its first `steps` steps, deleted or not. From any thread."""
@@ -189,8 +193,9 @@ class Processor:
         start_at: float | None,
     ) -> str:
         plan = self._runnable(workflow_id, chat[1])
+        now = self._clock.now()
         started = e.Started(
-            self._clock.now(),
+            now,
             new_id("ex"),
             workflow_id,
             plan.top,
@@ -198,7 +203,12 @@ class Processor:
             *chat,
             start_at=start_at,
             rules=limits.RULES,
+            author=plan.workflow.author,
+            approved=plan.workflow.author != "developer",
         )
+        runs = partial(self.runs_of, Owner(chat[1]), now)
+        if problems := self._gate.start("developer", chat[1], started.context, (start_at or now) - now, runs):
+            raise ValidationError(problems)
         await self._runtime.begin(started, plan, idempotency_key)
         return started.execution_id
 
@@ -235,7 +245,7 @@ class Processor:
         workflow = self._store.pinned(*key)
         if workflow is None:
             raise self._no_workflow(key[0])
-        problems = check.problems(workflow, self._handlers.checks())
+        problems = check.problems(workflow, self._handlers.checks()) + self._gate.definition(workflow, "developer")
         if problems:
             raise ValidationError(problems)
         self._valid[key] = self._handlers.version
@@ -317,6 +327,13 @@ class Processor:
 
     def get_progress(self, execution_id: str) -> dict[str, Any]:
         return self.readers.read(execution_id, progress.describe)
+
+    def runs_of(self, owner: Owner, now: float, most: int, more: int = 0) -> Runs:
+        """How many runs there are, each counted up to `most`, and `more` that are about to be."""
+        statuses = [status for status in ExecutionStatus if not status.final]
+        unended = sum(len(self._store.summaries(owner=owner, status=status, limit=most)) for status in statuses)
+        newest = self._store.summaries(owner=owner, limit=most)
+        return Runs(unended + more, sum(summary.created_at > now - HOUR_S for summary in newest) + more)
 
     def cleanup(self, older_than_s: float) -> int:
         age = arguments.seconds("older_than", older_than_s)

@@ -23,6 +23,8 @@ from syncara.testing.clock import FakeClock
 from tests.corpus.entry import Entry, entries
 from tests.corpus.traces import difference, traces
 
+NOW = 1_882_915_200.0
+"""The first of September 2029: the dates in the corpus lie ahead, and within a year."""
 CHAT = {"chat_id": 7, "user_id": 7}
 NAMES_MAY_DIFFER = {
     "duplicate_step_name": frozenset({"name"}),
@@ -59,7 +61,7 @@ class Chat:
     """A chat in a fresh database. Nothing that is started in it goes on by itself."""
 
     def __init__(self) -> None:
-        self._clock = FakeClock()
+        self._clock = FakeClock(NOW)
         self._bot = MultiStepProcessor(
             store=MemoryStore(), documents=_NoDocuments(), clock=self._clock, announce=False, hands_off=True
         )

@@ -28,7 +28,7 @@ PARTS = [
     '[MULTISTEP:ADD_STEP:w:n:log:{"m":"`x` ] : \\" y"}]',
 ]
 """What codes, and what is around them, are made of."""
-CHARS_MAX = 4_000
+CHARS_MAX = 1_000
 
 
 def main() -> int:
@@ -40,7 +40,6 @@ def main() -> int:
         mutate(chosen.runs, chosen.seed)
     else:
         guided(chosen.runs, chosen.seed)
-    print(f"{chosen.runs} texts, and every rule held")
     return 0
 
 
@@ -67,7 +66,7 @@ def mutate(runs: int, seed: int) -> None:
 
 
 def guided(runs: int, seed: int) -> None:
-    """What atheris comes up with, beginning with good replies. Ends the process."""
+    """What atheris comes up with, beginning with good replies. It ends the process: 0 when every rule held."""
     atheris: Any = importlib.import_module("atheris")
     with atheris.instrument_imports(include=["syncara.shortcodes"]):
         from tests.shortcodes.samples import seeds  # noqa: PLC0415 - see check()
@@ -81,8 +80,8 @@ def guided(runs: int, seed: int) -> None:
             (Path(folder) / str(number)).write_bytes(text.encode())
         parts = Path(folder) / "parts.dict"
         parts.write_text("".join(f'"{_hexadecimal(part)}"\n' for part in PARTS if part.isprintable()), "ascii")
-        options = [f"-runs={runs}", f"-seed={seed}", f"-max_len={CHARS_MAX}", f"-artifact_prefix={folder}-"]
-        atheris.Setup([sys.argv[0], *options, f"-dict={parts}", folder], one)
+        limits = [f"-runs={runs}", f"-seed={seed}", f"-max_len={CHARS_MAX}", "-verbosity=0"]
+        atheris.Setup([sys.argv[0], *limits, f"-artifact_prefix={folder}-", f"-dict={parts}", folder], one)
         atheris.Fuzz()
 
 

@@ -13,10 +13,10 @@ from syncara.shortcodes import Call, scan
 def broken(text: str, cut: int) -> list[str]:
     """The rules that do not hold for `text`, nor for the same text cut off at `cut`."""
     calls = scan(text)
-    return [*_malformed(text, calls), *_read_differently_alone(text, calls), *_run_by_cutting(text, calls, cut)]
+    return [*malformed(text, calls), *read_differently_alone(text, calls), *run_by_cutting(text, calls, cut)]
 
 
-def _malformed(text: str, calls: list[Call]) -> Iterator[str]:
+def malformed(text: str, calls: list[Call]) -> Iterator[str]:
     """Codes are disjoint and in order, positions lie in the text, and everything can be stored."""
     last = 0
     for call in calls:
@@ -38,7 +38,7 @@ def _malformed(text: str, calls: list[Call]) -> Iterator[str]:
             yield f"{call.shortcode} has the fields {sorted(call.args)} at {sorted(call.spans)}"
 
 
-def _read_differently_alone(text: str, calls: list[Call]) -> Iterator[str]:
+def read_differently_alone(text: str, calls: list[Call]) -> Iterator[str]:
     """A code that is right reads the same on its own."""
     for call in calls:
         start, end = call.span
@@ -50,7 +50,7 @@ def _read_differently_alone(text: str, calls: list[Call]) -> Iterator[str]:
                 yield f"{text[start:end]!r} reads differently on its own: {again}"
 
 
-def _run_by_cutting(text: str, calls: list[Call], cut: int) -> Iterator[str]:
+def run_by_cutting(text: str, calls: list[Call], cut: int) -> Iterator[str]:
     """A text that was cut off runs nothing if it ends in a code, and never what the whole text does not call."""
     before = scan(text[:cut])
     if any(call.error for call in before):

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.scan import CASES, worst_case
-from syncara.shortcodes import scan
+from syncara.shortcodes import Call, scan
 from tests.shortcodes.fuzz_scanner import PARTS
-from tests.shortcodes.rules import broken
+from tests.shortcodes.rules import broken, malformed, read_differently_alone, run_by_cutting
 from tests.shortcodes.samples import guide_replies, right, seeds
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=30).map(str.strip).filter(bool)
@@ -148,3 +148,15 @@ def test_there_are_replies_to_start_from() -> None:
     """The examples of all commands are among the texts that mistakes are made in, and the guide's where it is."""
     assert all(scan(text) for text in seeds())
     assert len(seeds()) > len(guide_replies())
+
+
+def test_a_broken_rule_is_reported() -> None:
+    """Codes that overlap, leave the text, have other fields, read differently alone or run when cut off are seen."""
+    text = "[MULTISTEP:CANCEL:x]"
+    wrong = Call("MULTISTEP:CANCEL", {"colour": "red"}, (0, 99), alone=True, ends_line=False)
+    made_up = Call("MULTISTEP:CANCEL", {"execution_id": "y"}, (0, 20), alone=True, ends_line=True)
+
+    assert 3 == len(list(malformed(text, [wrong])))
+    assert 1 == len(list(read_differently_alone(text, [made_up])))
+    assert 1 == len(list(run_by_cutting(text, [], 20)))
+    assert 1 == len(list(run_by_cutting("prose", [made_up], 3)))

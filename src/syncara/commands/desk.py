@@ -10,10 +10,10 @@ from syncara.core import check
 from syncara.core import events as e
 from syncara.core.errors import DamagedError, NotFoundError, Problem
 from syncara.core.graph import Plan
-from syncara.core.model import ExecutionStatus, Workflow
+from syncara.core.model import Workflow
 from syncara.core.views import Execution
 from syncara.handlers.registry import Handlers
-from syncara.policy.gate import Gate
+from syncara.policy.gate import Gate, Runs
 from syncara.processor import Processor
 from syncara.runtimes.local import Boards, LocalRuntime
 from syncara.templates.registry import Templates
@@ -63,11 +63,9 @@ class Desk:
     def summaries(self, owner: Owner, limit: int, offset: int = 0, status: str | None = None) -> list[Summary]:
         return self._store.summaries(owner=owner, status=status, limit=limit, offset=offset)
 
-    def runs_of(self, owner: Owner, since: float, limit: int) -> tuple[int, int]:
-        """How many runs have not ended, and how many were made since a time; each counted up to `limit`."""
-        statuses = [status for status in ExecutionStatus if not status.final]
-        unended = sum(len(self.summaries(owner, limit, status=status)) for status in statuses)
-        return unended, sum(summary.created_at > since for summary in self.summaries(owner, limit))
+    def runs_of(self, owner: Owner, now: float, most: int, more: int = 0) -> Runs:
+        """How many runs there are, each counted up to `most`, and `more` that are about to be."""
+        return self._processor.runs_of(owner, now, most, more)
 
     def execution(self, execution_id: str) -> Execution:
         """As committed; one whose journal is damaged says so in its `error`."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -24,7 +25,6 @@ from syncara.core.model import DELAY, Author, Step, Workflow
 from syncara.core.views import Execution
 from syncara.ids import new_id
 from syncara.policy.gate import APPROVAL_S, Judgement
-from syncara.policy.quotas import start_problems
 
 CANDIDATES_SHOWN = 10
 PROBLEMS_MAX = 100
@@ -378,20 +378,11 @@ class Draft:
 
     def _too_much(self) -> Iterator[tuple[int, Problem]]:
         """Starts beyond the quotas of the chat."""
-        quotas = self.desk.gate.policy.quotas(self.author, self.chat.chat_id)
-        most = max(quotas.open_executions or 0, quotas.starts_per_hour or 0)
-        if not self.starts or not most:
-            return
-        unended, recent = self.desk.runs_of(self.chat.owner, self.now - 3_600, most + 1)
-        for number, start in enumerate(self.starts, 1):
-            for problem in start_problems(
-                quotas,
-                context_bytes=len(msgspec.json.encode(start.started.context)),
-                open_executions=unended + number,
-                starts_in_hour=recent + number,
-                ahead_s=max((start.started.start_at or self.now) - self.now, 0),
-            ):
-                yield start.place, problem
+        for number, (_, started, place, _) in enumerate(self.starts):
+            ahead_s = (started.start_at or self.now) - self.now
+            runs = partial(self.desk.runs_of, self.chat.owner, self.now, more=number)
+            for problem in self.desk.gate.start(self.author, self.chat.chat_id, started.context, ahead_s, runs):
+                yield place, problem
 
     def _judge(self) -> Iterator[tuple[int, Problem]]:
         """What an assistant may not do; what it may do once a person has said yes is made to wait for that."""

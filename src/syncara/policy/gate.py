@@ -21,6 +21,14 @@ APPROVAL_S = 600.0
 """How long a plan waits for its approval."""
 
 
+class Runs(NamedTuple):
+    """Of one chat."""
+
+    unended: int
+    recent: int
+    """Started within the last hour."""
+
+
 class Judgement(NamedTuple):
     """What the policy says of a plan."""
 
@@ -72,8 +80,25 @@ class Gate:
 
     def definition(self, workflow: Workflow, author: Author) -> list[Problem]:
         """What keeps a definition from being made: an author's quotas, and addresses that an assistant leaves open."""
-        found = quotas.workflow_problems(self.policy.quotas(author, workflow.chat_id), workflow)
+        most = self.policy.quotas(author, workflow.chat_id)
+        found = [] if most == quotas.UNLIMITED else quotas.workflow_problems(most, workflow)
         return found if author == "developer" else found + taint.problems(workflow, self._takes_data)
+
+    def start(
+        self, author: Author, chat_id: Any, context: Mapping[str, Any], ahead_s: float, runs: Callable[[int], Runs]
+    ) -> list[Problem]:
+        """What keeps a chat from starting one more run. `runs(most)`: how many there are, each counted up to `most`."""
+        limits = self.policy.quotas(author, chat_id)
+        if limits == quotas.UNLIMITED:
+            return []
+        there = runs(max(limits.open_executions or 0, limits.starts_per_hour or 0))
+        return quotas.start_problems(
+            limits,
+            context_bytes=len(msgspec.json.encode(context)),
+            open_executions=there.unended + 1,
+            starts_in_hour=there.recent + 1,
+            ahead_s=max(ahead_s, 0),
+        )
 
     def plan(
         self, workflow: Workflow, context: Mapping[str, Any], start_at: float | None, chat_id: Any, user_id: Any

@@ -127,4 +127,4 @@ def _ways(char: str, other: str) -> str:
     code = f"{ord(char):02x}"
     entity = "|".join(filter(None, (f"#0{{0,5}}{ord(char)}", f"#x0{{0,5}}{code}", _ENTITIES.get(char))))
     plain = f"[{re.escape(char)}{re.escape(other)}]"
-    return rf"(?:\\{{0,7}}{plain}|(?i:%(?:25)?{code}|\\{{1,7}}(?:u00|x){code}|&(?:{entity});))"
+    return rf"(?:(?i:%(?:25)?{code}|\\{{1,7}}(?:u00|x){code}|&(?:{entity});)|\\{{0,7}}{plain})"

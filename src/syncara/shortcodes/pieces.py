@@ -157,10 +157,10 @@ class Lexer:
             if read is not None:
                 end = self._skip(read.end)
                 return Piece("json", start, read.end, read.value, name, at, read, read.repairs), end
-        elif first in _QUOTED and (end := self._quoted_end(at, first)) is not None:
-            value = _ESCAPE_IN_QUOTES.sub(r"\1", text[at + 1 : end - 1]).strip()
-            piece = Piece("quoted", start, end, value, name, at, None, (QUOTED_FIELD,))
-            return piece if value else _EMPTY, self._skip(end)
+        elif first in _QUOTED and (closed := self._quoted_end(at, first)) is not None:
+            value = _ESCAPE_IN_QUOTES.sub(r"\1", text[at + 1 : closed - 1]).strip()
+            piece = Piece("quoted", start, closed, value, name, at, None, (QUOTED_FIELD,))
+            return piece if value else _EMPTY, self._skip(closed)
         end = self._text_end(at, start)
         written = text[at:end].rstrip()
         return Piece("text", start, at + len(written), plain(written), name, at), end

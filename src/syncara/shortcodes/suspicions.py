@@ -14,6 +14,7 @@ from typing import Any
 from syncara.commands.draft import Draft, Sheet
 from syncara.commands.registry import Command, Field
 from syncara.core.check import shown
+from syncara.core.errors import Problem
 from syncara.core.model import CONDITION_CHECK, DELAY, Step
 from syncara.core.placeholders import compile_params
 from syncara.shortcodes.problems import CodeProblem
@@ -149,7 +150,7 @@ def _texts(value: Any) -> Iterator[str]:
 # Of the reply as a whole.
 
 
-def of_draft(draft: Draft) -> Iterator[tuple[int, CodeProblem]]:
+def of_draft(draft: Draft) -> Iterator[tuple[int, Problem]]:
     """What is suspicious in the steps that a reply adds; each with the number of its code."""
     for sheet in draft.sheets:
         keys = context_keys(draft, sheet)
@@ -159,7 +160,7 @@ def of_draft(draft: Draft) -> Iterator[tuple[int, CodeProblem]]:
             found = None if place is None else _of_step(step, keys, names)
             if place is not None and found is not None:
                 code, message, fix = found
-                yield place, CodeProblem(code, f"step '{step.name}', field 'params'", message, fix, field="params")
+                yield place, Problem(code, f"step '{step.name}', field 'params'", message, fix)
 
 
 def context_keys(draft: Draft, sheet: Sheet) -> set[str]:
