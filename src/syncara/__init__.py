@@ -1,8 +1,9 @@
 """Durable multi-step workflows for chat bots and agents, on one SQLite file."""
 
-from syncara.abc import Documents, Messenger, Notifier, Store
+from syncara.abc import Asker, Documents, Messenger, Notifier, Store
 from syncara.app import MultiStepProcessor, configure, multi_step_processor
 from syncara.core.errors import (
+    ApprovalError,
     ConditionError,
     DamagedError,
     DatabaseBusy,
@@ -16,8 +17,14 @@ from syncara.core.errors import (
 )
 from syncara.core.model import ExecutionStatus, Step, StepResult, StepStatus, Workflow
 from syncara.core.views import Execution, LogLine, StepState
+from syncara.policy.approval import Approval
+from syncara.policy.policy import Policy
+from syncara.shortcodes.outcome import Outcome, Reply
 
 __all__ = [
+    "Approval",
+    "ApprovalError",
+    "Asker",
     "ConditionError",
     "DamagedError",
     "DatabaseBusy",
@@ -31,7 +38,10 @@ __all__ = [
     "NonRetryableError",
     "NotFoundError",
     "Notifier",
+    "Outcome",
+    "Policy",
     "Problem",
+    "Reply",
     "Step",
     "StepResult",
     "StepState",

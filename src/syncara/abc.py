@@ -120,6 +120,18 @@ class Owner(NamedTuple):
     chat_id: Any
 
 
+class Chat(NamedTuple):
+    """Where a reply stands, and who asked for it."""
+
+    chat_id: Any = None
+    user_id: Any = None
+    message_id: Any = None
+
+    @property
+    def owner(self) -> Owner:
+        return Owner(self.chat_id)
+
+
 class RunnerInfo(NamedTuple):
     epoch: int
     clean: bool

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from syncara import arguments
-from syncara.abc import HandlerFunction, ShortcodeFunction
-from syncara.answers import Form, Language
-from syncara.commands import COMMANDS
-from syncara.commands.draft import Chat
+from syncara.abc import Chat, HandlerFunction, ShortcodeFunction
 from syncara.core import events as e
 from syncara.core.errors import Problem, ValidationError
 from syncara.core.model import Workflow
 from syncara.core.views import Execution, LogLine
 from syncara.opening import Opening
-from syncara.policy.approvals import Answer, Approval
+from syncara.policy.approval import Answer, Approval
 from syncara.shortcodes.outcome import Reply
 from syncara.templates.generated import batch, quick
+
+if TYPE_CHECKING:
+    from syncara.answers import Form, Language
+    from syncara.policy.preview import Preview
 
 F = TypeVar("F", bound=HandlerFunction)
 
@@ -280,6 +281,8 @@ class MultiStepProcessor(Opening):
         fields: by their names, as JSON values. A command that only reads needs no runner; with `hands_off`, what is
         started is left to the next one. Raises NotFoundError, InvalidStateError, ValidationError with all problems.
         """
+        from syncara.commands import COMMANDS  # noqa: PLC0415 - with them comes all that replies need
+
         command = COMMANDS.get(shortcode)
         if command is None or command.kind != "reads":
             await self._started()
@@ -291,7 +294,24 @@ class MultiStepProcessor(Opening):
         """What a language model must know to write codes here, for its system prompt; `long` adds worked examples."""
         return self._engine.replies.prompt(long=long)
 
-    # Approvals.
+    # What an assistant may do.
+
+    def preview(
+        self,
+        workflow_id: str,
+        context: dict[str, Any] | None = None,
+        *,
+        chat_id: int | str | None = None,
+        user_id: int | str | None = None,
+        language: Language = "en",
+        form: Form = "plain",
+    ) -> Preview:
+        """What a run would do and need, were it asked for by an assistant for that user in that chat.
+
+        chat_id: default: the definition's own. Raises NotFoundError; ValidationError with all that `validate` reports.
+        """
+        user_id, chat_id, _ = arguments.chat_ids(user_id, chat_id, None)
+        return self._engine.preview(workflow_id, arguments.context(context), chat_id, user_id, (language, form))
 
     def list_approvals(self, chat_id: int | str | None = None, status: str | None = "pending") -> list[Approval]:
         """Approvals of one chat, or of all; the newest first. status: pending, approved, refused, expired, cancelled.

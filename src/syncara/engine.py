@@ -6,15 +6,20 @@ import time
 import weakref
 from collections import ChainMap
 from collections.abc import Collection, Mapping, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from syncara import settings
 from syncara.abc import Clock, Documents, Notifier, ShortcodeFunction, Store
+from syncara.core.errors import ValidationError
 from syncara.core.graph import Plan
 from syncara.handlers.basic import LogNotifier
 from syncara.handlers.registry import Handlers
 from syncara.processor import Processor
 from syncara.templates.registry import Templates
+
+if TYPE_CHECKING:
+    from syncara.answers import Form, Language
+    from syncara.policy.preview import Preview
 
 
 class SystemClock:
@@ -59,6 +64,7 @@ class Engine:
         policy = given.get("policy")
         named["policy"] = None if isinstance(policy, Policy) else policy
         chosen = settings.load({**{name: given.get(name) for name in plain}, **named})
+        secrets = Secrets(settings.secrets(chosen.secrets))
         clock: Clock = given.get("clock") or SystemClock()
         store: Store | None = given.get("store")
         documents: Documents | None = None if isinstance(where, str) else where
@@ -82,7 +88,7 @@ class Engine:
                 *communication.handlers(messenger, known),
                 *(data.handlers(documents, self.gate.scope) if documents is not None else ()),
                 *files.handlers(chosen.workspace),
-                *web.handlers(guard=lambda execution: PublicWeb(), secrets=Secrets(settings.secrets(chosen.secrets))),
+                *web.handlers(guard=lambda execution: PublicWeb(), secrets=secrets),
             ]
         )
         self.store = store
@@ -102,6 +108,17 @@ class Engine:
         self.retention = chosen.retention
         self.close = weakref.finalize(self, store.close)
         """Also called at exit, so that a script that just ends leaves the write-ahead log folded into the database."""
+
+    def preview(
+        self, workflow_id: str, context: dict[str, Any], chat_id: Any, user_id: Any, manner: tuple[Language, Form]
+    ) -> Preview:
+        from syncara.policy.preview import preview  # noqa: PLC0415
+
+        if problems := self.processor.validate(workflow_id):
+            raise ValidationError(problems)
+        workflow = self.processor.get_workflow(workflow_id)
+        where = workflow.chat_id if chat_id is None else chat_id
+        return preview(workflow, self.gate.plan(workflow, context, None, where, user_id), *manner)
 
     def _clean_up(self) -> None:
         if self.retention is not None:

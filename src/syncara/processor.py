@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -22,9 +22,12 @@ from syncara.core.views import Execution
 from syncara.handlers.communication import needs_chat
 from syncara.handlers.registry import Handlers
 from syncara.ids import new_id
-from syncara.policy.gate import Gate, Runs
+from syncara.policy.quotas import Runs
 from syncara.readers import Readers, not_found
 from syncara.runtimes.local import LocalRuntime
+
+if TYPE_CHECKING:
+    from syncara.policy.gate import Gate
 
 PLANS_KEPT = 256
 """How many compiled definitions are kept."""

@@ -68,23 +68,19 @@ def load(given: Mapping[str, Any], environment: Mapping[str, str] = os.environ) 
     read.update({name: value for name, value in given.items() if value is not None})
     values = {name: value for name, value in read.items() if value is not None}
     found = []
-    try:
-        values["database"] = os.fsdecode(values.get("database", DATABASE))
-    except TypeError:
-        message = f"the database is the path of a file, not {values['database']!r}"
-        found.append(Problem("wrong_type", "SYNCARA_DATABASE", message, "pass text or a pathlib.Path"))
+    values.setdefault("database", DATABASE)
+    for name in filter(values.__contains__, ("database", "secrets")):
+        try:
+            values[name] = os.fsdecode(values[name])
+        except TypeError:  # the value is not shown: it may be the secrets themselves
+            message = f"{name} is the path of a file, not {type(values[name]).__name__}"
+            found.append(Problem("wrong_type", f"SYNCARA_{name.upper()}", message, "pass text or a pathlib.Path"))
     if "workspace" in values:
         try:
             values["workspace"] = Path(values["workspace"])
         except TypeError:
             message = f"the workspace is the path of a folder, not {values['workspace']!r}"
             found.append(Problem("wrong_type", "SYNCARA_WORKSPACE", message, "pass text or a pathlib.Path"))
-    if "secrets" in values:
-        try:
-            values["secrets"] = os.fsdecode(values["secrets"])
-        except TypeError:  # the value is not shown: it may be the secrets themselves
-            message = f"secrets is the path of a file, not {type(values['secrets']).__name__}"
-            found.append(Problem("wrong_type", "SYNCARA_SECRETS", message, "pass text or a pathlib.Path"))
     if values.get("durability", "full") not in get_args(Durability):
         message = f"durability is 'full' or 'fast', not {values['durability']!r}"
         found.append(Problem("wrong_type", "SYNCARA_DURABILITY", message, "use 'full' or 'fast'"))

@@ -162,6 +162,76 @@ async def test_the_developers_runs_are_not_told(opened: Open) -> None:
     assert [audit.ReplyTaken("developer", CHAT, 7, None, "", ok=True, commands=(command,))] == found
 
 
+SHORTCODE = {"name": "A", "handler": "execute_shortcode", "params": {"shortcode": "BOT:WAVE", "params": CANARY}}
+
+
+async def test_a_plan_its_approval_and_its_effect_are_told(opened: Open) -> None:
+    """With one hash and one execution: what the policy decided and by which line, and who approved it."""
+    store = opened()
+    async with bot(store) as processor:
+        processor.register_shortcode("BOT:WAVE", wave)
+        (execution_id,) = await ask(processor, quick(SHORTCODE), 1)
+        (approval,) = processor.list_approvals(CHAT)
+        await processor.approve(approval.id, user_id=CHAT)
+        await processor.wait(execution_id, HANG_S)
+        _, judged, answered, *effects_of_it = entries(store)
+
+    assert isinstance(judged, audit.PlanJudged)
+    assert (execution_id, approval.plan_hash, CHAT, CHAT, "approve") == (
+        judged.execution_id,
+        judged.plan_hash,
+        judged.chat_id,
+        judged.user_id,
+        judged.decision,
+    )
+    assert "handlers.execute_shortcode" in judged.rule
+    assert audit.ApprovalAnswered(approval.id, execution_id, judged.plan_hash, "approved", CHAT) == answered
+    assert [("BOT:WAVE", "began"), ("BOT:WAVE", "succeeded")] == [
+        (each.address, each.outcome) for each in effects_of_it if isinstance(each, audit.Effect)
+    ]
+
+
+async def wave(params: str, execution: Any) -> None:
+    """Do nothing, successfully."""
+
+
+@pytest.mark.parametrize("answer", ["refused", "expired"])
+async def test_a_plan_that_nobody_approved_is_told(opened: Open, answer: str) -> None:
+    """It has no effect."""
+    store, clock = opened(), FakeClock()
+    async with bot(store, clock=clock) as processor:
+        processor.register_shortcode("BOT:WAVE", wave)
+        (execution_id,) = await ask(processor, quick(SHORTCODE), 1)
+        (approval,) = processor.list_approvals(CHAT)
+        if answer == "refused":
+            await processor.refuse(approval.id, user_id=CHAT)
+        else:
+            clock.advance(3_600)
+            await processor.pause_execution(execution_id)
+            await processor.resume_execution(execution_id)
+        await processor.wait(execution_id, HANG_S)
+        found = entries(store)
+
+    assert [] == effects(found, execution_id)
+    refused = audit.ApprovalAnswered(approval.id, execution_id, approval.plan_hash, "refused", CHAT)
+    assert (answer == "refused") is (refused in found)
+    assert (answer == "expired") is (audit.Steered(execution_id, "expired") in found)
+
+
+async def test_a_denied_plan_is_told(opened: Open) -> None:
+    """With the line that denies it, and without a run, for there is none."""
+    store = opened()
+    call = {"name": "A", "handler": "api_call", "params": {"url": "https://user@x.example/"}}
+    async with bot(store) as processor:
+        refused = await processor.process_reply(quick(call), chat_id=CHAT, user_id=CHAT)
+        taken, judged = entries(store)
+
+    assert isinstance(taken, audit.ReplyTaken)
+    assert isinstance(judged, audit.PlanJudged)
+    assert (False, ("denied",), False) == (refused.ok, taken.problems, taken.ok)
+    assert ("", "deny", "the URL names no plain host") == (judged.execution_id, judged.decision, judged.rule)
+
+
 async def test_what_is_cancelled_under_way_was_told_before_it_began(opened: Open) -> None:
     """An attempt without an outcome may have had its effect."""
     store = opened()
@@ -223,15 +293,17 @@ async def test_what_the_store_refuses_is_not_told(opened: Open) -> None:
 
 async def test_the_chain_goes_on_after_a_restart(opened: Open) -> None:
     """Also when old runs have been deleted: the audit stays."""
+    found: list[audit.Entry] = []
     for message_id in range(3):
         store = opened()
         async with bot(store) as processor:
             (execution_id,) = await ask(processor, quick({"name": "A", "handler": "work"}), message_id)
             await processor.wait(execution_id, HANG_S)
             processor.cleanup(0)
-            found = entries(store)
-            assert 3 * (message_id + 1) == len(found)
+            before, found = found, entries(store)
             assert [] == processor.list_executions()
+            assert before == found[: len(before)]
+            assert [("A", 1, "began"), ("A", 1, "succeeded")] == effects(found[len(before) :], execution_id)
 
 
 windows = st.lists(st.tuples(st.floats(0, 8), st.floats(0.001, 3)), max_size=4)
@@ -257,11 +329,11 @@ def test_a_disk_that_fails_leaves_no_gap_and_no_lie(full: list[tuple[float, floa
                 raise
 
     async def main() -> None:
-        async with bot(store, clock=clock) as processor:  # type: ignore[arg-type]
+        async with bot(store, clock=clock) as processor:
             await asyncio.gather(*(reply(processor, number) for number in range(6)))
             for run in processor.list_executions(limit=100):
                 await processor.wait(run.id)
-            assert_true(processor, store)  # type: ignore[arg-type]
+            assert_true(processor, store)
 
     loop = VirtualLoop(clock)
     try:

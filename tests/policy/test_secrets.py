@@ -24,7 +24,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncara import Execution, MultiStepProcessor, NonRetryableError, Problem, StepResult, SyncaraError, ValidationError
+from syncara import MultiStepProcessor, NonRetryableError, Problem, StepResult, SyncaraError, ValidationError
 from syncara import settings as syncara_settings
 from syncara.abc import ExecutionInput, Handler
 from syncara.core.limits import MIB
@@ -38,7 +38,7 @@ from tests.handlers.support import HANG_S, Attempt, failed, run
 
 BOT = Path(__file__).with_name("secret_bot.py")
 TOKEN = "tok_7Yh2Kq9ZmW4x-canary"  # noqa: S105 - made up
-PASSWORD = 'k4n/+ &"<=9f.Z\\q\'-7_w#>'  # noqa: S105 - made up
+PASSWORD = "k4n/+ &\"<=9f.Z\\q'-7_w#>"  # noqa: S105 - made up
 VALUES = {"TOKEN": TOKEN, "PASSWORD": PASSWORD}
 BEARER = {"Authorization": "Bearer {secret.TOKEN}"}
 WINDOW = 8
@@ -292,7 +292,9 @@ def test_a_cut_text_loses_what_may_begin_a_secret() -> None:
     assert "text" == Secrets({}).mask("text", cut=True)
 
 
-@pytest.mark.parametrize("piece", ["x", "\\", "%2", "&#0000", "tok_7Yh2Kq9ZmW4x-canar", "dG9rXzdZaDJLcTlabVc0e", "\\\\\\k4n"])
+@pytest.mark.parametrize(
+    "piece", ["x", "\\", "%2", "&#0000", "tok_7Yh2Kq9ZmW4x-canar", "dG9rXzdZaDJLcTlabVc0e", "\\\\\\k4n"]
+)
 def test_a_hostile_answer_is_masked_quickly(piece: str) -> None:
     """No pattern goes back over what it has read: a second, not hours, for the largest answer."""
     text = piece * (10 * MIB // len(piece))
@@ -358,7 +360,7 @@ def test_a_file_that_is_wrong_is_not_quoted(tmp_path: Path, text: str, code: str
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     """So is a path that is none, whose value is not shown: somebody may have passed the secrets themselves."""
-    with pytest.raises(ValidationError, match="nowhere.toml: the file with the secrets cannot be read: No such file"):
+    with pytest.raises(ValidationError, match="the file with the secrets cannot be read: No such file"):
         MultiStepProcessor(tmp_path / "x.db", secrets=tmp_path / "nowhere.toml").list_workflows()
     with pytest.raises(ValidationError, match="secrets is the path of a file, not dict") as caught:
         MultiStepProcessor(tmp_path / "x.db", secrets=VALUES).list_workflows()  # type: ignore[arg-type]
@@ -626,7 +628,7 @@ async def test_an_assistant_may_use_no_secret_by_default(server: Server, no_addr
 
 async def test_the_hook_decides_by_name_host_and_execution(server: Server, no_address_is_own: None) -> None:
     """It is asked for each secret, with the host that is connected to; what it returns is the error."""
-    asked = []
+    asked: list[tuple[str, str, object]] = []
 
     def may_use(name: str, host: str, execution: ExecutionInput) -> Problem | None:
         asked.append((name, host, execution))
@@ -767,15 +769,19 @@ async def test_no_error_shows_a_secret(
     assert [] == traces(caplog.text)
 
 
+async def test_a_whole_error_is_quoted_as_a_whole(server: Server, handler: Handler) -> None:
+    """Only what is cut off loses its end."""
+    error = await error_of(handler, server.on("/", answer(f"not {TOKEN}, try another".encode(), 403)))
+
+    assert "403 Forbidden: not ***, try another (" in str(error)
+
+
 @pytest.mark.parametrize("kind", [RuntimeError, NonRetryableError, ConnectionError, KeyError])
 async def test_an_exception_of_the_programs_own_is_masked(kind: type[Exception]) -> None:
     """With its chain; whether another attempt may help stays as it was."""
 
     async def connect(host: str, port: int) -> NoReturn:
-        try:
-            raise ValueError(PASSWORD)
-        except ValueError as error:
-            raise kind(f"no way with {TOKEN}") from error
+        raise kind(f"no way with {TOKEN}") from ValueError(PASSWORD)
 
     handler = web.handlers(connect, secrets=Secrets(VALUES))[0]
     error = await error_of(handler, "http://api.example.com/")
@@ -856,7 +862,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 async def test_a_secret_is_nowhere(server: Server, tmp_path: Path) -> None:
-    """A run with echoes, failures, retries, a kill and a restart leaves no trace of it in any byte that is kept or said.
+    """A run with echoes, failures, retries, a kill and a restart leaves no trace of it in any byte kept or said.
 
     That is the database with its write-ahead log, files, documents, messages, logs of everybody at DEBUG, history, log,
     views, answers and the command line.

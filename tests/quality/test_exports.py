@@ -21,6 +21,9 @@ API = Path(__file__).parents[3] / "shared" / "API.md"
 """Where this repository is developed, the page of agreed names lies beside it."""
 
 NAMES = [
+    "Approval",
+    "ApprovalError",
+    "Asker",
     "ConditionError",
     "DamagedError",
     "DatabaseBusy",
@@ -34,7 +37,10 @@ NAMES = [
     "NonRetryableError",
     "NotFoundError",
     "Notifier",
+    "Outcome",
+    "Policy",
     "Problem",
+    "Reply",
     "Step",
     "StepResult",
     "StepState",
@@ -50,14 +56,17 @@ NAMES = [
 
 METHODS = {
     "add_step": "(workflow_id, name, handler, params=None, dependencies=None, timeout=300, retry_count=3, "
-    "retry_delay=5, condition=None, *, retry_backoff=2.0, max_retry_delay=300, run_when='none_failed', "
-    "on_error='fail', save_as=None, on_crash='retry')",
+    "retry_delay=5, condition=None, *, retry_backoff=2.0, max_retry_delay=300, "
+    "run_when='none_failed', on_error='fail', save_as=None, on_crash='retry')",
     "add_steps": "(workflow_id, steps)",
+    "approve": "await (approval_id, *, user_id, plan_hash=None)",
     "cancel_execution": "await (execution_id, reason='')",
+    "check_reply": "(text, *, chat_id=None, user_id=None, message_id=None, language=None, form='plain')",
     "cleanup": "(older_than)",
     "close": "()",
-    "configure": "(*, database=None, messenger=None, documents=None, notifier=None, durability=None, retention=None, "
-    "workspace=None, announce=None)",
+    "configure": "(*, database=None, messenger=None, documents=None, notifier=None, durability=None, "
+    "retention=None, workspace=None, announce=None, policy=None, secrets=None, read_only=None, "
+    "hands_off=None)",
     "create_batch": "(handler, items, batch_size=5, *, name='')",
     "create_from_template": "(template, params=None)",
     "create_quick": "(name, steps, *, sequential=False)",
@@ -72,13 +81,19 @@ METHODS = {
     "get_history": "(execution_id)",
     "get_log": "(execution_id)",
     "get_workflow": "(workflow_id)",
+    "give_command": "await (shortcode, fields, *, chat_id=None, user_id=None, language='en', form='plain')",
     "handler_schema": "(name)",
+    "leave_answer": "(approval_id, *, approve, plan_hash=None, reason=None)",
+    "list_approvals": "(chat_id=None, status='pending')",
     "list_executions": "(status=None, workflow_id=None, chat_id=None, limit=100, offset=0)",
     "list_workflows": "(limit=100, offset=0)",
     "pause_execution": "await (execution_id)",
+    "preview": "(workflow_id, context=None, *, chat_id=None, user_id=None, language='en', form='plain')",
     "process_reply": "await (text, *, chat_id=None, user_id=None, message_id=None, language=None, form='plain')",
+    "prompt": "(*, long=False)",
+    "refuse": "await (approval_id, *, user_id, reason=None)",
     "register_handler": "(name, fn=None, *, params=None, ai=False)",
-    "register_shortcode": "(name, fn)",
+    "register_shortcode": "(name, fn, *, data=False)",
     "register_template": "(name, build, *, params=None)",
     "resolve_step": "await (execution_id, step, answer)",
     "resume_execution": "await (execution_id)",
@@ -142,8 +157,9 @@ def test_the_processors_methods_are_these() -> None:
 def test_a_processor_is_made_from_these() -> None:
     """The constructor's arguments; all of them are optional."""
     assert signature(MultiStepProcessor) == (
-        "(database=None, *, messenger=None, documents=None, notifier=None, durability=None, retention=None, "
-        "workspace=None, announce=None, read_only=False, hands_off=False, store=None, clock=None)"
+        "(database=None, *, messenger=None, documents=None, notifier=None, durability=None, "
+        "retention=None, workspace=None, announce=None, policy=None, secrets=None, read_only=False, "
+        "hands_off=False, store=None, clock=None)"
     )
 
 

@@ -13,7 +13,8 @@ from syncara.core.graph import Plan
 from syncara.core.model import Workflow
 from syncara.core.views import Execution
 from syncara.handlers.registry import Handlers
-from syncara.policy.gate import Gate, Runs
+from syncara.policy.gate import Gate
+from syncara.policy.quotas import Runs
 from syncara.processor import Processor
 from syncara.runtimes.local import Boards, LocalRuntime
 from syncara.templates.registry import Templates

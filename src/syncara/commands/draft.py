@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from syncara import arguments
-from syncara.abc import Change, HideWorkflow, NewSteps, NewWorkflow, Owner
+from syncara.abc import Change, Chat, HideWorkflow, NewSteps, NewWorkflow
 from syncara.answers import Answer
 from syncara.commands.desk import Desk
 from syncara.commands.registry import Command
@@ -30,18 +30,6 @@ CANDIDATES_SHOWN = 10
 PROBLEMS_MAX = 100
 """How many problems of one definition are told at once."""
 _STEP_ALIAS = re.compile(r"step_?(\d{1,6})(?:_id)?", re.IGNORECASE)
-
-
-class Chat(NamedTuple):
-    """Where a reply stands, and who asked for it."""
-
-    chat_id: Any = None
-    user_id: Any = None
-    message_id: Any = None
-
-    @property
-    def owner(self) -> Owner:
-        return Owner(self.chat_id)
 
 
 class Look(Protocol):

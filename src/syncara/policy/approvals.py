@@ -22,10 +22,9 @@ from syncara.core.errors import ApprovalError, SyncaraError
 from syncara.core.model import ExecutionStatus
 from syncara.ids import new_id
 from syncara.policy import audit
-from syncara.policy.effects import Effect
+from syncara.policy.approval import Answer, Approval
 from syncara.policy.gate import Gate, Judgement
 from syncara.policy.plan import plan_hash
-from syncara.policy.policy import Id
 from syncara.readers import Readers
 from syncara.runtimes.local import Boards, LocalRuntime
 
@@ -37,38 +36,6 @@ OPERATOR = "operator"
 LOOK_S = 1.0
 """How often answers of other processes are looked for, while something waits."""
 PAGE = 1_000
-
-Status = Literal["pending", "approved", "refused", "expired", "cancelled"]
-
-
-class Approval(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A plan that waits, or waited, for a person. Times are Unix seconds."""
-
-    id: str
-    execution_id: str
-    plan_hash: str
-    effects: tuple[Effect, ...]
-    """Those that need the approval."""
-    expires_at: float
-    status: Status = "pending"
-    workflow_name: str = ""
-    chat_id: Any = None
-    user_id: Any = None
-    """Who asked for the plan."""
-    approvers: tuple[Id, ...] = ()
-    """Who may answer; nobody, where nobody was set."""
-    beyond: bool = False
-    """Whether it reaches beyond its chat."""
-    answered_by: Any = None
-    answered_at: float | None = None
-    reason: str | None = None
-
-
-class Answer(msgspec.Struct, frozen=True):
-    approve: bool
-    plan_hash: str | None = None
-    """The plan that was looked at; another one is not approved."""
-    reason: str | None = None
 
 
 def asked(started: e.Started, workflow_name: str, judgement: Judgement) -> Approval:

@@ -72,13 +72,13 @@ class PlanJudged(_Entry, frozen=True, tag="plan"):
 
 
 class ApprovalAnswered(_Entry, frozen=True, tag="approval"):
-    """A person approved or refused a plan, or nobody answered in time."""
+    """A person approved or refused a plan."""
 
     approval_id: str
     execution_id: str
     plan_hash: str
-    answer: Literal["approved", "refused", "expired"]
-    user_id: Id | None = None
+    answer: Literal["approved", "refused"]
+    user_id: Id | None
     """Who answered."""
 
 
@@ -106,10 +106,11 @@ class Effect(_Entry, frozen=True, tag="effect"):
 
 
 class Steered(_Entry, frozen=True, tag="steered"):
-    """A run that an assistant started was paused, resumed or cancelled, or a person said how a lost attempt goes on."""
+    """A run that an assistant started was paused, resumed or cancelled, by a person or a program."""
 
     execution_id: str
-    what: Literal["paused", "resumed", "cancelled", "answered"]
+    what: Literal["paused", "resumed", "cancelled", "answered", "expired"]
+    """`answered`: a person said how a lost attempt goes on. `expired`: nobody approved the plan in time."""
     answer: str = ""
     """`retry` or `fail`."""
 

@@ -143,6 +143,12 @@ def _signalled(board: Board, event: e.Signalled) -> audit.Steered | None:
     return audit.Steered(board.execution_id, "answered", str(event.data)) if event.signal == "on_crash" else None
 
 
+def _finished(board: Board, event: e.Finished) -> audit.Steered | None:
+    """A run whose plan had still not been approved when its time was over."""
+    late = board.approve_by is not None and event.at >= board.approve_by
+    return audit.Steered(board.execution_id, "expired") if late else None
+
+
 _TOLD: dict[type[e.Event], Callable[[Board, Any], audit.Entry | None]] = {
     e.StepScheduled: _began,
     e.StepSucceeded: _succeeded,
@@ -151,4 +157,5 @@ _TOLD: dict[type[e.Event], Callable[[Board, Any], audit.Entry | None]] = {
     e.Resumed: _resumed,
     e.Cancelled: _cancelled,
     e.Signalled: _signalled,
+    e.Finished: _finished,
 }

@@ -21,14 +21,6 @@ APPROVAL_S = 600.0
 """How long a plan waits for its approval."""
 
 
-class Runs(NamedTuple):
-    """Of one chat."""
-
-    unended: int
-    recent: int
-    """Started within the last hour."""
-
-
 class Judgement(NamedTuple):
     """What the policy says of a plan."""
 
@@ -85,7 +77,12 @@ class Gate:
         return found if author == "developer" else found + taint.problems(workflow, self._takes_data)
 
     def start(
-        self, author: Author, chat_id: Any, context: Mapping[str, Any], ahead_s: float, runs: Callable[[int], Runs]
+        self,
+        author: Author,
+        chat_id: Any,
+        context: Mapping[str, Any],
+        ahead_s: float,
+        runs: Callable[[int], quotas.Runs],
     ) -> list[Problem]:
         """What keeps a chat from starting one more run. `runs(most)`: how many there are, each counted up to `most`."""
         limits = self.policy.quotas(author, chat_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
@@ -61,26 +60,14 @@ def answer(workflow: Workflow, judgement: Judgement) -> Answer:
     return _answer(workflow, judgement, _course(workflow))
 
 
-def planned(judged: Iterable[Judged]) -> list[PlannedEffect]:
-    """Effects as answers show them."""
-    return [
-        PlannedEffect(
-            each.effect.step,
-            each.effect.kind,
-            each.effect.handler,
-            each.effect.operation,
-            each.effect.address,
-            each.effect.own,
-            each.decision,
-            each.rule,
-        )
-        for each in judged
-    ]
+def planned(effect: Effect, decision: Decision = "approve", rule: str = "") -> PlannedEffect:
+    """An effect as answers show it, with what becomes of it and why."""
+    return PlannedEffect(**msgspec.structs.asdict(effect), decision=decision, rule=rule)
 
 
 def _answer(workflow: Workflow, judgement: Judgement, course: _Course) -> Answer:
     verdict = judgement.verdict
-    found = planned(verdict.judged)
+    found = [planned(each.effect, each.decision, each.rule) for each in verdict.judged]
     return answers.plan(
         answers.Planned(workflow, judgement.hash, verdict.decision, found, judgement.approvers, *course)
     )

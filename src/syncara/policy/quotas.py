@@ -5,7 +5,7 @@ The engine's own limits (`core.limits`) hold for everyone; these are narrower, a
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -41,6 +41,14 @@ class Quotas(msgspec.Struct, frozen=True):
     parallel_steps: int | None = 50
     """Steps of one run under way at the same time."""
     condition_chars: int | None = 1_000
+
+
+class Runs(NamedTuple):
+    """Of one chat."""
+
+    unended: int
+    recent: int
+    """Started within the last hour."""
 
 
 UNLIMITED = Quotas(**dict.fromkeys(Quotas.__struct_fields__))

@@ -150,13 +150,13 @@ class Commits:
             self._loop.call_soon_threadsafe(self._end, transaction, error)
 
     def _end(self, transaction: _Transaction, error: BaseException | None) -> None:
+        if transaction.group is not None:
+            transaction.group.tell(error)
         if self._closed:
             return
         self._writing = False
         if error is None and transaction.audit:
             self._auditor.committed(transaction.audit)
-        if transaction.group is not None:
-            transaction.group.tell(error)
         self._over(transaction.residents, error)
         if self._written is not None and not self._written.done():
             self._written.set_result(None)

@@ -21,7 +21,8 @@ from syncara.commands.desk import Desk
 from syncara.core.board import Board
 from syncara.core.model import ExecutionStatus, StepStatus
 from syncara.core.views import Execution
-from syncara.policy.approvals import OPERATOR, Answer, Approval, Approvals
+from syncara.policy.approval import Answer, Approval
+from syncara.policy.approvals import OPERATOR, Approvals
 
 logger = logging.getLogger("syncara")
 

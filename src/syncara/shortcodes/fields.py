@@ -71,6 +71,10 @@ class Layout:
         self.positional = command.positional
         self.takes_in = [_takes_in(field) for field in self.positional]
         """Whether colons that nobody escaped may belong to a field's text."""
+        self.direct = [
+            tuple((place, place, place + 1) for place in range(count)) for count in range(len(self.positional) + 1)
+        ]
+        """For each number of pieces the way in which each field takes one."""
         self.room = [0]
         """How many pieces the fields by position can take, from each on."""
         self.room_before_json = [-1]
@@ -116,7 +120,7 @@ def _without_empty_ends(pieces: Sequence[Piece]) -> Sequence[Piece]:
     end = len(pieces)
     while end and pieces[end - 1].kind == "empty":
         end -= 1
-    return pieces[:end]
+    return pieces if end == len(pieces) else pieces[:end]
 
 
 class _Reading:
@@ -133,7 +137,9 @@ class _Reading:
 
     def split(self, pieces: Sequence[Piece]) -> tuple[Sequence[Piece], list[tuple[Piece, list[Piece]]]]:
         """The pieces by position; and those by name, each with the pieces after it that belong to its text."""
-        first = next((place for place, piece in enumerate(pieces) if self._is_named(piece, place)), len(pieces))
+        first = 0
+        while first < len(pieces) and not self._is_named(pieces[first], first):
+            first += 1
         named: list[tuple[Piece, list[Piece]]] = []
         for piece in pieces[first:]:
             if piece.key or piece.kind == "json":
@@ -170,7 +176,7 @@ class _Reading:
             raise self._too_many(piece)
         if more:
             raise self._too_many(more[0])
-        self._note(piece)
+        self._into.repairs.update(dict.fromkeys(piece.repairs))
         for key, value in piece.value.items():
             at = piece.json.keys[key]
             self._set(self._known(key, at), value, at)
@@ -215,8 +221,11 @@ class _Reading:
         Where one piece for each field fits, no other way counts.
         """
         if len(pieces) <= len(self._positional):
-            direct = tuple((place, place, place + 1) for place in range(len(pieces)))
-            if all(self.fits(pieces, group) for group in direct):
+            direct = self._layout.direct[len(pieces)]
+            for group in direct:
+                if not self.fits(pieces, group):
+                    break
+            else:
                 return [direct]
         if len(pieces) > self._layout.room[0]:
             return []
@@ -237,7 +246,7 @@ class _Reading:
         return prose
 
     def _follows_space(self, piece: Piece) -> bool:
-        return self._text[piece.start - 1].isspace()
+        return piece.kind != "empty" and self._text[piece.start - 1].isspace()
 
     def fits(self, pieces: Sequence[Piece], group: _Group) -> bool:
         number, start, stop = group
@@ -287,14 +296,12 @@ class _Reading:
     def _take(self, field: Field, pieces: Sequence[Piece]) -> None:
         first, last = pieces[0], pieces[-1]
         at = (first.start, last.end)
-        line_end = -1 if field.refers is None else self._text.find("\n", *at)
-        if line_end >= 0:
+        if field.refers is not None and (line_end := self._text.find("\n", *at)) >= 0:
             message = f"the code is not closed on the line of its field '{field.name}'"
             raise Wrong("unclosed", message, (first.start, line_end), "end it with ]", field=field.name)
-        for piece in pieces:
-            if piece.repairs:
-                self._note(piece)
-        if len(pieces) == 1:
+        if first.repairs:
+            self._into.repairs.update(dict.fromkeys(first.repairs))
+        if first is last:
             value, repair = self._value(field, first)
         elif all(piece.kind == "text" for piece in pieces):
             start = first.value_start if first.key in self._fields else first.start
@@ -328,10 +335,6 @@ class _Reading:
         if value is not None and value != "":
             self._into.args[field.name] = value
             self._into.spans[field.name] = at
-
-    def _note(self, piece: Piece) -> None:
-        for repair in piece.repairs:
-            self._into.repairs[repair] = None
 
     def _wrong_type(self, field: Field, written: Any, at: tuple[int, int], *, by_position: bool = False) -> Wrong:
         is_json = isinstance(written, dict | list)

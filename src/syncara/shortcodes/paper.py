@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from syncara.abc import Chat
 from syncara.commands.desk import Desk
-from syncara.commands.draft import Chat, Draft, Said
+from syncara.commands.draft import Draft, Said
 from syncara.commands.registry import Command
 from syncara.core.errors import Problem, SyncaraError, ValidationError
 from syncara.core.model import Author

@@ -1,8 +1,7 @@
 """From the inside of a code to its pieces: what stands between the colons, as text or JSON.
 
-Text ends at a colon or `]` that is neither escaped nor inside brackets of its own, nor a URL's; JSON ends where JSON
-ends. A piece
-never runs into the next code, nor over an empty line or a fence: then its code was never closed.
+Text ends at a colon or `]` that is neither escaped nor inside brackets of its own, nor the colon of a URL; JSON ends
+where JSON ends. A piece never runs into the next code, nor over an empty line or a fence: its code was never closed.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _BREAK = re.compile(r"\n[ \t]*+(?:\r?\n\s*+(?![\s:\]]|\Z)|`{3}|~{3})")
 _KEY = re.compile(r"([A-Za-z_]\w*+)[ \t]*+=(?!=)" + SPACE)
 _ALIKE = {'"': '"', "'": "'", "“": DOUBLE_QUOTES + '"', "‘": SINGLE_QUOTES + "'"}  # noqa: RUF001
 _QUOTED = {quote: re.compile(rf"{quote}((?:[^{alike}\\\n]|\\.)*+)\\?([{alike}])?") for quote, alike in _ALIKE.items()}
-_DELIMITER = re.compile(r"[:\[\]]")
+_DELIMITER = re.compile(r"(?<!\\)[:\[\]]")
 _LIST = re.compile(rf"\[\s*+(?:[{OPENING_QUOTES}{{\[\]\d-]|(?:true|false|null|True|False|None)\b|\Z)")
 _LIST_FOR_SURE = re.compile(rf"\[\s*+[{OPENING_QUOTES}{{\[]")
 _ESCAPE = re.compile(r"\\([:\[\]\\])")
@@ -178,7 +177,8 @@ class Lexer:
         if quoted[2] is not None and not _DELIMITER.search(quoted[1]):
             return None
         message = "it is not clear where this field ends: it begins with a quote"
-        raise Wrong("ambiguous", message, (at, end), "leave the quote away, or close it at the end", resume=end)
+        fix = r"close the quote at the end of the field, or write \: \[ \] for what is part of a text"
+        raise Wrong("ambiguous", message, (at, end), fix, resume=end)
 
     def _json(self, at: int) -> Json | None:
         """The JSON that begins at `at`; None when it is text that only begins like it."""

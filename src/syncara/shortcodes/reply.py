@@ -11,11 +11,10 @@ from typing import Any, NamedTuple
 import msgspec
 
 from syncara import answers
-from syncara.abc import Addition, Change, Record
+from syncara.abc import Addition, Change, Chat, Record
 from syncara.answers import Form, Language
 from syncara.commands import available
 from syncara.commands.desk import Desk
-from syncara.commands.draft import Chat
 from syncara.core import views
 from syncara.core.errors import StorageError
 from syncara.core.graph import Plan

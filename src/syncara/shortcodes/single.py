@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
+from syncara.abc import Chat
 from syncara.commands.desk import Desk
-from syncara.commands.draft import Chat, Draft
+from syncara.commands.draft import Draft
 from syncara.commands.registry import Command
 from syncara.core.errors import NotFoundError, Problem, ValidationError, nearest
 from syncara.shortcodes.bind import bind

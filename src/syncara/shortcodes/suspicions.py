@@ -25,7 +25,9 @@ _THOUSANDS_IN_JSON = re.compile(r"[:\[,]\s*(\d{1,3}\.\d\d0)\s*[,}\]]")
 _ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#\d{2,5}|#x[0-9a-fA-F]{2,4});")
 _INVISIBLE = re.compile(r"[\u200b\u2060\ufeff\u00ad]|(?<=[\x21-\x7e])[\u200c\u200d](?=[\x21-\x7e])")
 _MARKDOWN = re.compile(r"\\[_*~`]")
-_BLANK = re.compile(r"<[^\W\d_][^<>]*>|\[[^\W\d_][^\[\]{}\"]*\]|_{2,}|\.{3}|…|\{[a-z][a-z _]*\}|TODO|TBD|X{3,}|YOUR_[A-Z_]+")
+_BLANK = re.compile(
+    r"<[^\W\d_][^<>]*>|\[[^\W\d_][^\[\]{}\"]*\]|_{2,}|\.{3}|…|\{[a-z][a-z _]*\}|TODO|TBD|X{3,}|YOUR_[A-Z_]+"
+)
 _NOTHING = re.compile(r"none|null|nil|n/?a|empty|undefined|-+|–|—|tidak ada|kosong|tanpa", re.IGNORECASE)
 _AMOUNT = re.compile(r"\d[\d.,_]*\s*[^\W\d_]{0,8}")
 _LABEL = re.compile(r"([^\W\d][\w-]{0,30})\s*=(?!=)")
@@ -167,7 +169,9 @@ def context_keys(draft: Draft, sheet: Sheet) -> set[str]:
     """The keys that a reply itself puts into the context of a workflow's runs."""
     found = {key for start in draft.starts if start.sheet is sheet for key in start.started.context}
     found |= {step.save_as for step in sheet.steps if step.save_as}
-    return found | {str(step.params["key"]) for step in sheet.steps if step.handler == "set_context" and "key" in step.params}
+    return found | {
+        str(step.params["key"]) for step in sheet.steps if step.handler == "set_context" and "key" in step.params
+    }
 
 
 def _of_step(step: Step, keys: Collection[str], names: list[str]) -> _Suspicion | None:
@@ -223,7 +227,9 @@ def meant_placeholder(found: re.Match[str], keys: Collection[str], step_name: St
     inner = found["braces"]
     strange = True
     if inner is None:
-        inner = next(each for each in (found[name] for name in ("percent", "python", "angle", "square", "dollar")) if each)
+        inner = next(
+            each for each in (found[name] for name in ("percent", "python", "angle", "square", "dollar")) if each
+        )
         if not found["dollar"] and inner not in keys:
             return None
     else:
@@ -260,7 +266,9 @@ def _split_name(inner: str) -> tuple[str, str]:
 
 def _path(written: str) -> str | None:
     """A path as it is to be written: `.user.name|default`; None when it cannot be told."""
-    path = _GET.sub(lambda found: f".{found[1]}" + (f"|{found[2].strip(chr(34) + chr(39))}" if found[2] else ""), written)
+    path = _GET.sub(
+        lambda found: f".{found[1]}" + (f"|{found[2].strip(chr(34) + chr(39))}" if found[2] else ""), written
+    )
     default = _OR.search(path)
     if default is not None:
         path = f"{path[: default.start()]}|{default[1]}"

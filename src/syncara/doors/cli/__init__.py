@@ -16,6 +16,7 @@ from syncara.doors.cli.auditing import audit
 from syncara.doors.cli.defining import export, schema, validate
 from syncara.doors.cli.doing import do
 from syncara.doors.cli.looking import history, list_, status, watch
+from syncara.doors.cli.previewing import preview
 from syncara.doors.cli.prompting import prompt
 from syncara.doors.cli.replying import reply
 from syncara.doors.cli.running import run, start
@@ -29,7 +30,7 @@ GROUPS = {
     "Assist": (reply, do, prompt),
     "Look": (list_, status, watch, history),
     "Steer": (pause, resume, cancel),
-    "Define": (validate, export, schema),
+    "Define": (validate, preview, export, schema),
     "Keep": (cleanup, doctor, audit),
 }
 

@@ -106,8 +106,7 @@ def _said(entry: Entry) -> str:
             return f"plan {_short(entry.plan_hash)} for {run}: {entry.decision}, because {entry.rule}"
         case ApprovalAnswered():
             plan = f"plan {_short(entry.plan_hash)} for {entry.execution_id}"
-            by = "" if entry.user_id is None else f" by {entry.user_id!r}"
-            return f"approval {entry.approval_id} of {plan}: {entry.answer}{by}"
+            return f"approval {entry.approval_id} of {plan}: {entry.answer} by {entry.user_id!r}"
         case Effect():
             words = (entry.handler, entry.operation, entry.address)
             what = " ".join(str(word) for word in words if word not in ("", None))

@@ -65,3 +65,18 @@ def context(text: str) -> dict[str, Any]:
         return {key: json.loads(written)}
     except ValueError:
         return {key: written}
+
+
+CONTEXT = click.option(
+    "--context",
+    "contexts",
+    type=context,
+    multiple=True,
+    metavar="JSON|KEY=VALUE",
+    help="What the steps find as {context.KEY}: a JSON object, or a key and its value; may be given again.",
+)
+
+
+def merged(contexts: tuple[dict[str, Any], ...]) -> dict[str, Any]:
+    """What all `--context` of a command line give together."""
+    return {key: value for given in contexts for key, value in given.items()}

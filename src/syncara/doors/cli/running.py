@@ -34,14 +34,7 @@ from syncara.doors.cli.sources import Content, define, is_file, is_python, read_
     )
 )
 @TARGET
-@click.option(
-    "--context",
-    "contexts",
-    type=options.context,
-    multiple=True,
-    metavar="JSON|KEY=VALUE",
-    help="What the steps find as {context.KEY}: a JSON object, or a key and its value; may be given again.",
-)
+@options.CONTEXT
 @options.CHAT_ID
 @options.USER_ID
 @options.HANDLERS
@@ -65,7 +58,7 @@ def run(
     The run is in the database from its start on. Whatever ends this command before its time (Ctrl-C, a crash, a power
     cut), `syncara start` lets it go on. The exit code is 0 when the run completed, and 1 when it did not.
     """
-    context = {key: value for given in contexts for key, value in given.items()}
+    context = options.merged(contexts)
     chat = (user_id, chat_id)
     needed = (*handler_files, *([target] if is_python(target) else []))
     started: list[str] = []

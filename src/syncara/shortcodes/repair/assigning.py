@@ -124,7 +124,12 @@ def _is_fields(command: Command, value: dict[str, Any], number: int, pieces: Seq
     if required and required <= {field.name for field in known} and len(exact) * 2 >= len(value):
         return True
     named = {field.name for field in command.fields if field.named or field.name in ("timeout", "dependencies")}
-    return number == len(pieces) - 1 and len(known) == len(value) and {field.name for field in known} <= named and bool(exact)
+    return (
+        number == len(pieces) - 1
+        and len(known) == len(value)
+        and {field.name for field in known} <= named
+        and bool(exact)
+    )
 
 
 def _with_labels_joined(command: Command, pieces: list[Piece], text: str) -> list[Piece]:
@@ -267,4 +272,3 @@ def _is_gap(fields: Sequence[Field], place: int, names: Sequence[str]) -> bool:
     """Whether a field is left out before another that is there."""
     later = {field.name for field in fields[place + 1 :] if not field.named}
     return fields[place].name not in names and not later.isdisjoint(names)
-

@@ -12,17 +12,31 @@ from syncara.shortcodes.suspicions import foreign_key
 _TEXT = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
 _SMART = str.maketrans({**dict.fromkeys("“”„‟", '"'), **dict.fromkeys("‘’‚‛", "'"), "≥": ">=", "≤": "<=", "≠": "!="})
 _BRACES = re.compile(r"['\"]?[$#]?\{\{?\s*([^{}]*?)\s*\}?\}['\"]?")
-_PREFIX = re.compile(r"^\s*(?:if|when|only if|jika|kalau|bila|apabila)\b\s*|\s*(?:;|\bthen\b|\bmaka\b)\s*$", re.IGNORECASE)
+_PREFIX = re.compile(
+    r"^\s*(?:if|when|only if|jika|kalau|bila|apabila)\b\s*|\s*(?:;|\bthen\b|\bmaka\b)\s*$", re.IGNORECASE
+)
 _TERNARY = re.compile(r"^(.+?)\?(?![.?])(.+?):(.+)$", re.DOTALL)
 _PATH = r"[A-Za-z_][\w.]*(?:\[[^\[\]]*\])?(?:\.get\([^()]*\))?(?:\.\w+)*"
 _OPERAND = rf"(?:{_PATH}|\0\d+\0)"
 
 _WORDS: tuple[tuple[str, str], ...] = (
     (r"\b(?:is not equal to|not equal to|not equals|does not equal|tidak sama dengan|isn't|bukan|<>)(?=\s)", "!="),
-    (r"\b(?:is )?(?:greater|more|bigger|higher|larger) than or equal(?: to)?\b|\b(?:is )?at least\b|\bminimal\b|\bpaling sedikit\b|\blebih (?:besar |dari )?(?:atau )sama dengan\b", ">="),
-    (r"\b(?:is )?(?:less|smaller|lower|fewer) than or equal(?: to)?\b|\b(?:is )?at most\b|\bmaksimal\b|\bpaling banyak\b|\bkurang (?:dari )?atau sama dengan\b", "<="),
-    (r"\b(?:is )?(?:greater|more|bigger|higher|larger) than\b|\b(?:is )?above\b|\b(?:is )?over\b|\bexceeds\b|\blebih (?:besar |banyak |tinggi )?(?:dari|daripada)\b|\bdi ?atas\b|\bmelebihi\b", ">"),
-    (r"\b(?:is )?(?:less|smaller|lower|fewer) than\b|\b(?:is )?below\b|\b(?:is )?under\b|\bkurang (?:dari|daripada)\b|\blebih (?:kecil|sedikit|rendah) (?:dari|daripada)\b|\bdi ?bawah\b", "<"),
+    (
+        r"\b(?:is )?(?:greater|more|bigger|higher|larger) than or equal(?: to)?\b|\b(?:is )?at least\b|\bminimal\b|\bpaling sedikit\b|\blebih (?:besar |dari )?(?:atau )sama dengan\b",
+        ">=",
+    ),
+    (
+        r"\b(?:is )?(?:less|smaller|lower|fewer) than or equal(?: to)?\b|\b(?:is )?at most\b|\bmaksimal\b|\bpaling banyak\b|\bkurang (?:dari )?atau sama dengan\b",
+        "<=",
+    ),
+    (
+        r"\b(?:is )?(?:greater|more|bigger|higher|larger) than\b|\b(?:is )?above\b|\b(?:is )?over\b|\bexceeds\b|\blebih (?:besar |banyak |tinggi )?(?:dari|daripada)\b|\bdi ?atas\b|\bmelebihi\b",
+        ">",
+    ),
+    (
+        r"\b(?:is )?(?:less|smaller|lower|fewer) than\b|\b(?:is )?below\b|\b(?:is )?under\b|\bkurang (?:dari|daripada)\b|\blebih (?:kecil|sedikit|rendah) (?:dari|daripada)\b|\bdi ?bawah\b",
+        "<",
+    ),
     (r"\b(?:is )?equal(?:s)?(?: to)?\b|\bsama dengan\b|\badalah\b", "=="),
     (r"\bis not null\b|\bis not undefined\b|\btidak kosong\b", "is not None"),
     (r"\bis null\b|\bis undefined\b", "is None"),
@@ -85,7 +99,9 @@ _ROOTS = {
     "Steps": "steps",
     "langkah": "steps",
 }
-_RESERVED = frozenset({"context", "steps", "and", "or", "not", "in", "is", "if", "else", "true", "false", "null", "True", "False", "None"})
+_RESERVED = frozenset(
+    {"context", "steps", "and", "or", "not", "in", "is", "if", "else", "true", "false", "null", "True", "False", "None"}
+)
 _STEP_ALIAS = re.compile(r"(?:step|langkah)s?_?(\d{1,4})(?:_?id)?", re.IGNORECASE)
 
 StepName = Callable[[str], str | None]
@@ -134,7 +150,9 @@ def _translated(written: str, keys: Collection[str], step_name: StepName) -> str
 
 _NAMED_STEP = re.compile(r"\bsteps?\.\s*([^'\"\[\]<>=!&|()]+?)\.(status|data|result|output)\b", re.IGNORECASE)
 _INDEXED_STEP = re.compile(r"\bsteps?\[\s*(\d+|[A-Za-z_]\w*)\s*\]")
-_ALIASED_STEP = re.compile(r"(?<![\w.'\"])((?:step|langkah)_?\d{1,4}(?:_?id)?)\.(status|data|result|output)\b", re.IGNORECASE)
+_ALIASED_STEP = re.compile(
+    r"(?<![\w.'\"])((?:step|langkah)_?\d{1,4}(?:_?id)?)\.(status|data|result|output)\b", re.IGNORECASE
+)
 _QUOTED_STEP = re.compile(r"\bsteps\[(['\"])([^'\"]*)\1\]|\bsteps\.get\((['\"])([^'\"]*)\3\)")
 _RESULT = {"result": "data", "output": "data"}
 

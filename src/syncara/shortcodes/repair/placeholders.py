@@ -10,7 +10,9 @@ from syncara.core.placeholders import compile_params
 from syncara.shortcodes.repair.conditions import StepName
 from syncara.shortcodes.suspicions import FOREIGN, meant_placeholder
 
-_UNCLOSED = re.compile(r"\{(?P<path>(?:context|steps)\.[\w.\[\]'\" -]*?[\w\]])(?=\s*(?:[^\w.\[\]'\" }|-]|$)|\s+[a-z])(?![^{}]*\})")
+_UNCLOSED = re.compile(
+    r"\{(?P<path>(?:context|steps)\.[\w.\[\]'\" -]*?[\w\]])(?=\s*(?:[^\w.\[\]'\" }|-]|$)|\s+[a-z])(?![^{}]*\})"
+)
 _SEGMENTS = re.compile(r"\.{2,}")
 
 

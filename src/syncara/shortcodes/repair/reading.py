@@ -167,7 +167,9 @@ def _weigh(found: Sequence[tuple[str, str, int]], family: int, stop: int, known:
         return None
     name = plain("".join(word for word, _, _ in found[:family]))
     families = {shortcode.partition(":")[0] for shortcode in known.commands}
-    alike = max(((words.similarity(name, plain(each)), each) for each in families), default=(0, "")) if name else (0, "")
+    alike = (
+        max(((words.similarity(name, plain(each)), each) for each in families), default=(0, "")) if name else (0, "")
+    )
     near = alike[1] if alike[0] >= words.ALIKE - 0.05 else ""
     score = 1.0 if not name else 3.0 if alike[0] == 1 else 2.0 if near else 0.5
     written = "_".join(word for word, _, _ in found[family:stop])
@@ -183,7 +185,9 @@ def _weigh(found: Sequence[tuple[str, str, int]], family: int, stop: int, known:
     if score < 2:  # noqa: PLR2004 - a word that may be a command, and nothing else
         return None
     _, mark, end = found[stop - 1]
-    separator = {"：": ":", "﹕": ":", "︰": ":", "∶": ":", "::": ":", "=": ":", ".": ":", ">": ":", "": ":"}.get(mark, mark)
+    separator = {"：": ":", "﹕": ":", "︰": ":", "∶": ":", "::": ":", "=": ":", ".": ":", ">": ":", "": ":"}.get(
+        mark, mark
+    )
     if mark == "{":
         separator, end = ":", end - 1
     return _Head(score, shortcode or ADD_STEP, handler, separator.strip() or " ", end)

@@ -43,6 +43,20 @@ class References:
         self._before = [sheet for sheet in known.made if sheet.place < place]
         self._sheet = known.sheet(place) or (self._before[-1] if self._before else None)
         self._added = added
+        self._listed: list[str] | None = None
+        self._at: int | None = None
+
+    def of_list(self, names: list[str]) -> References:
+        """Among the steps of a list, which are not known elsewhere."""
+        found = References(self._known, self._place)
+        found._listed, found._at = names, len(names)  # noqa: SLF001 - another of its kind
+        return found
+
+    def at(self, position: int) -> References:
+        """For the step at a position of that list."""
+        found = self.of_list(self.names())
+        found._at = position  # noqa: SLF001 - another of its kind
+        return found
 
     # Workflows.
 
@@ -185,7 +199,7 @@ class References:
             same = same or words.nearest(said or bare, others, NAME_ALIKE) or _contained(said or bare, others)
         if same is None:
             return None
-        return self._unless_itself(steps.index(same), 0.4, same)
+        return self._unless_itself(steps.index(same), 0.4, same) if own >= 0 else Reference(same, 0.4)
 
     def _unless_itself(self, number: int, price: float, name: str = "") -> Reference:
         """A step that waits for itself was meant to wait for the one before it."""
@@ -211,11 +225,27 @@ class References:
         number = self._number(written.strip(_WRAPPING))
         return number is not None and number >= len(self._steps())
 
+    def names(self) -> list[str]:
+        """The steps that there are, in their order."""
+        return self._steps()
+
+    def name(self, written: str) -> str | None:
+        """The name of the step that was meant."""
+        if written in self._steps():
+            return written
+        number = self._number(written.strip(_WRAPPING))
+        if number is not None:
+            return self._steps()[number] if 0 <= number < len(self._steps()) else None
+        found = self._by_name(written.strip(_WRAPPING), self._steps(), -1)
+        return None if found is None else found.name
+
     def _steps(self) -> list[str]:
+        if self._listed is not None:
+            return self._listed
         return [] if self._sheet is None else [step.name for step in self._sheet.steps]
 
     def _position(self) -> int:
-        return self._known.position(self._place, self._added)
+        return self._known.position(self._place, self._added) if self._at is None else self._at
 
 
 _ENDED = ("completed", "completed_with_errors", "failed", "cancelled")

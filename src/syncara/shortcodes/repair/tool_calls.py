@@ -17,7 +17,10 @@ _NAMES = ("tool", "name", "function", "command", "action", "code", "shortcode", 
 _ARGUMENTS = ("arguments", "args", "parameters", "params", "input", "inputs", "kwargs", "fields", "data")
 _OBJECT = re.compile(r"(?:<[\w:-]+[^>]*>\s*)?(?=\{\s*[\"'“])")
 _CLOSING = re.compile(r"\s*(?:</[\w:-]+>)?")
-_ELEMENT = re.compile(r"<\s*(?P<name>[A-Za-z_][\w:.-]*)(?P<attributes>(?:\s+[\w:-]+\s*=\s*(?:\"[^\"]*\"|'[^']*'))*)\s*(?P<closed>/?)>", re.DOTALL)
+_ELEMENT = re.compile(
+    r"<\s*(?P<name>[A-Za-z_][\w:.-]*)(?P<attributes>(?:\s+[\w:-]+\s*=\s*(?:\"[^\"]*\"|'[^']*'))*)\s*(?P<closed>/?)>",
+    re.DOTALL,
+)
 _ATTRIBUTE = re.compile(r"([\w:-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.DOTALL)
 _PARAMETER = re.compile(r"<\s*([\w-]+)(?:\s+name\s*=\s*[\"']([^\"']*)[\"'])?\s*>(.*?)</\s*\1\s*>", re.DOTALL)
 

@@ -123,3 +123,8 @@ def _rest(said: Sequence[str], verb: int) -> list[str]:
 def table_of_commands() -> dict[str, str]:
     """The commands by the verb and thing of words.toml."""
     return {said: shortcode for shortcode, phrases in _words()["commands"].items() for said in phrases}
+
+
+def names(section: str) -> list[str]:
+    """What the words of a section stand for."""
+    return list(_words()[section])

@@ -1,0 +1,122 @@
+"""A code's fields, each as its command can take it and as it must have been meant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from syncara.commands.registry import Command, Field
+from syncara.core.model import ExecutionStatus
+from syncara.shortcodes.repair import params, values, words
+from syncara.shortcodes.repair.guesses import Guesser
+from syncara.shortcodes.repair.known import Known
+from syncara.shortcodes.repair.reading import ADD_STEP
+from syncara.shortcodes.repair.references import References
+from syncara.shortcodes.repair.steps import StepMender
+
+
+def mend(known: Known, place: int, command: Command, args: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of the code at a place of the reply. What cannot be told stays as it is."""
+    guesser = Guesser(known, place)
+    references = References(known, place, args.get("name"))
+    found = {
+        field.name: value
+        for field in command.fields
+        if field.name in args and (value := _field(field, args[field.name], guesser, references)) is not None
+    }
+    steps = StepMender(known, known.commands[ADD_STEP], guesser, references, known.context_keys())
+    match command.shortcode:
+        case "MULTISTEP:ADD_STEP":
+            return steps.mend(found)
+        case "MULTISTEP:QUICK_WORKFLOW":
+            found["steps"] = steps.mend_list(found.get("steps"))
+        case "MULTISTEP:BATCH_PROCESS":
+            _batch(known, found)
+        case "MULTISTEP:TEMPLATE_WORKFLOW":
+            _template(known, found)
+        case "MULTISTEP:LIST_EXECUTIONS":
+            _listed(found)
+        case "MULTISTEP:WHY":
+            found["step"] = _step_of_run(known, found)
+        case "MULTISTEP:HELP":
+            shortcode = words.command(str(found.get("command", "")).rpartition(":")[2], list(known.commands))
+            found["command"] = shortcode.partition(":")[2] if shortcode else None
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _field(field: Field, value: Any, guesser: Guesser, references: References) -> Any:
+    """A field's value; None: it is to be left out."""
+    if isinstance(value, str) and field.refers in ("workflow", "execution"):
+        meant = references.workflow(value) if field.refers == "workflow" else references.execution(value)
+        return value if meant is None else meant.name
+    if field.form == "names" and isinstance(value, list):
+        steps = references.dependencies([str(each) for each in value])
+        return value if steps is None else steps[0] or None
+    if field.form == "moment" and isinstance(value, str):
+        return values.moment(value) or value
+    try:
+        msgspec.convert(value, field.type)
+    except msgspec.ValidationError:
+        guess = guesser.guess(field, value)
+        return value if guess is None else guess.value
+    return value
+
+
+def _batch(known: Known, found: dict[str, Any]) -> None:
+    handler, items = found.get("handler"), found.get("items")
+    meant = known.handler(handler) if isinstance(handler, str) else None
+    if meant is None or not isinstance(items, list):
+        return
+    found["handler"] = meant
+    schema = known.params(meant)
+    if schema is not None:
+        said = words.implied(str(handler)) if handler != meant else {}
+        found["items"] = [_item(schema, item, said) for item in items]
+
+
+def _item(schema: params.Schema, item: Any, said: Mapping[str, Any]) -> Any:
+    if isinstance(item, dict) and isinstance(item.get("params"), dict) and "params" not in schema:
+        item = item["params"]
+    return params.mend(schema, item, said=said).params
+
+
+def _template(known: Known, found: dict[str, Any]) -> None:
+    meant = known.template(str(found.get("template", "")))
+    if meant is None:
+        return
+    found["template"] = meant
+    schema = known.template_params(meant)
+    if schema is None or "params" not in found:
+        return
+    found["params"] = params.mend(schema, found["params"]).params
+    handler = found["params"].get("handler") if isinstance(found["params"], dict) else None
+    if isinstance(handler, str) and "handler" in schema:
+        found["params"]["handler"] = known.handler(handler) or handler
+
+
+def _listed(found: dict[str, Any]) -> None:
+    """A status by another word; a page in its place; every status."""
+    written = found.pop("status", None)
+    if not isinstance(written, str):
+        return
+    known = [str(status) for status in ExecutionStatus]
+    number = values.number(written)
+    if number is not None and "page" not in found:
+        found["page"] = values.whole(number)
+    elif words.plain(written) not in words.words("empty", "all") | words.words("empty", "words"):
+        found["status"] = words.meaning("values", written, known) or written
+
+
+def _step_of_run(known: Known, found: dict[str, Any]) -> str | None:
+    written = found.get("step")
+    if not isinstance(written, str):
+        return None
+    try:
+        execution_id, _ = known.draft.execution(str(found.get("execution_id", "execution_id")))
+        names = known.draft.step_names(execution_id)
+    except (LookupError, msgspec.MsgspecError):
+        return written
+    listed = References(known, 0).of_list(names)
+    return listed.name(written) or written

@@ -1,0 +1,225 @@
+"""Params that a handler or a template does not take as they are: other names, other types, some missing or elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from syncara.core.placeholders import compile_params
+from syncara.shortcodes.bind import choices, plain_type
+from syncara.shortcodes.repair import values, words
+from syncara.shortcodes.repair.known import Param
+from syncara.shortcodes.repair.loose_json import Hopeless, pairs, read_loose
+
+OPTIONS = (
+    "timeout",
+    "dependencies",
+    "condition",
+    "retries",
+    "retry_delay",
+    "save_as",
+    "run_when",
+    "on_error",
+    "on_crash",
+)
+"""Fields of a step that are written among its params by mistake."""
+_MISFIT: Any = object()
+_WRAPPERS = ("params", "args", "arguments", "parameters", "input", "config", "options", "payload")
+_PAIRED = {"find": ("data", "query"), "delete": ("data", "query"), "insert": ("query", "data")}
+"""For an operation, the param that it does not take, and what was meant by it."""
+_QUOTES = "\"'“”‘’"
+
+Schema = Mapping[str, Param]
+
+
+class Mended(NamedTuple):
+    params: dict[str, Any]
+    options: dict[str, Any]
+    """Fields of the step that stood among the params."""
+
+
+def mend(schema: Schema, written: Any, *, name: str = "", said: Mapping[str, Any] | None = None) -> Mended:
+    """Params as the schema wants them, as far as that can be told; the rest stays as it is.
+
+    `name`: of the step, which may say what its params do not. `said`: what the word for the handler says of them.
+    """
+    params = _as_object(schema, written)
+    if params is None:
+        return Mended(written, {})
+    found = {key: fitted(schema[key], value) for key, value in params.items() if key in schema}
+    extra = {key: value for key, value in params.items() if key not in schema}
+    for key, value in (said or {}).items():
+        found.setdefault(key, value)
+    options: dict[str, Any] = {}
+    for key in list(extra):
+        _place(schema, key, found, extra, options)
+    _place_leftovers(schema, found, extra)
+    _swap(schema, found)
+    _infer(schema, found, name)
+    return Mended({**found, **extra}, options)
+
+
+def _as_object(schema: Schema, written: Any) -> dict[str, Any] | None:
+    """Params that were written without their braces, or in more of them than there should be."""
+    if isinstance(written, str):
+        paired = pairs(written)
+        if paired is not None and all(_named(schema, key, schema) for key in paired):
+            return paired
+        main = main_param(schema)
+        return None if main is None else {main.name: fitted(main, written)}
+    if isinstance(written, list):
+        lists = [param for param in schema.values() if plain_type(param.type) is list]
+        if len(lists) == 1:
+            return {lists[0].name: written}
+        return written[0] if len(written) == 1 and isinstance(written[0], dict) else None
+    if not isinstance(written, dict):
+        main = main_param(schema)
+        return None if main is None else {main.name: fitted(main, written)}
+    key, value = next(iter(written.items()), ("", None))
+    if len(written) == 1 and key in _WRAPPERS and key not in schema and isinstance(value, dict):
+        return value
+    return written
+
+
+def main_param(schema: Schema) -> Param | None:
+    """The one that has to be there, where there is only one."""
+    required = [param for param in schema.values() if param.required]
+    return required[0] if len(required) == 1 else None
+
+
+def _place(schema: Schema, key: str, found: dict[str, Any], extra: dict[str, Any], options: dict[str, Any]) -> None:
+    """Find where a param belongs that the schema does not have."""
+    value = extra[key]
+    missing = {name: param for name, param in schema.items() if param.required and name not in found}
+    free = {name: param for name, param in schema.items() if name not in found}
+    name = _named(missing, key, [value])
+    option = words.meaning("fields", key, OPTIONS, alike=1.0)
+    if name is None and option is not None and not (words.plain(key) in map(words.plain, schema)):
+        options[option] = extra.pop(key)
+        return
+    name = name or _named(free, key, [value])
+    if name is not None:
+        found[name] = fitted(schema[name], extra.pop(key))
+
+
+def _named(schema: Schema, key: str, values_of: Iterable[Any] = ()) -> str | None:
+    """The param that a word stands for, if it can take what is written."""
+    name = words.meaning("params", key, schema)
+    if name is None or schema is values_of:
+        return name
+    return name if all(_fit(schema[name], value) is not _MISFIT for value in values_of) else None
+
+
+def _place_leftovers(schema: Schema, found: dict[str, Any], extra: dict[str, Any]) -> None:
+    missing = [param for param in schema.values() if param.required and param.name not in found]
+    if len(extra) == 1 and {"key", "value"} == {param.name for param in missing}:
+        found["key"], found["value"] = extra.popitem()
+    elif len(extra) == 1 and len(missing) == 1 and _fit(missing[0], next(iter(extra.values()))) is not _MISFIT:
+        found[missing[0].name] = fitted(missing[0], extra.popitem()[1])
+    elif extra and found.get("operation") == "insert" and "data" in schema and "data" not in found:
+        found["data"] = dict(extra)
+        extra.clear()
+
+
+def _swap(schema: Schema, found: dict[str, Any]) -> None:
+    """`find` with `data` means its query, and `insert` with a query its data."""
+    wrong, right = _PAIRED.get(str(found.get("operation")), ("", ""))
+    if wrong in found and right in schema and right not in found and "data" in schema:
+        found[right] = found.pop(wrong)
+
+
+def _infer(schema: Schema, found: dict[str, Any], name: str) -> None:
+    """What is missing, and follows from the rest or from the name of the step."""
+    missing = [param for param in schema.values() if param.required and param.name not in found]
+    for param in missing:
+        if param.name == "operation":
+            operation = _operation([str(each) for each in choices(param.type)], found, name)
+            if operation is not None:
+                found["operation"] = operation
+        elif param.name == "seconds" and (amount := values.number(name)) is not None:
+            found["seconds"] = values.whole(amount)
+
+
+_WRITES = {"data": ("insert",), "content": ("write", "append")}
+
+
+def _operation(known: list[str], found: Mapping[str, Any], name: str) -> str | None:
+    said = [words.meaning("values", word, known, alike=1.0) for word in words.parts(name)]
+    by_name = next((each for each in said if each is not None), None)
+    if "data" in found and "query" in found:
+        able = ["update"]
+    else:
+        able = next((list(each) for key, each in _WRITES.items() if key in found), ["find", "read", "delete"])
+    able = [each for each in able if each in known]
+    if by_name in able:
+        return by_name
+    return able[0] if able else None
+
+
+# Types.
+
+
+def fitted(param: Param, value: Any) -> Any:
+    """The value as the param takes it; as it is when that cannot be told."""
+    found = _fit(param, value)
+    return value if found is _MISFIT else found
+
+
+def _fit(param: Param, value: Any) -> Any:
+    if _is_fine(param, value):
+        return value
+    options = [str(each) for each in choices(param.type)]
+    if options:
+        meant = words.meaning("values", str(value), options) if isinstance(value, str) else None
+        return _MISFIT if meant is None else meant
+    for convert in (_from_text, _from_container, _to_text):
+        found = convert(param, value)
+        if found is not _MISFIT and _is_fine(param, found):
+            return found
+    return _MISFIT
+
+
+def _is_fine(param: Param, value: Any) -> bool:
+    if isinstance(value, str) and compile_params({"": value}, ()) is not None:
+        return True
+    try:
+        msgspec.convert(value, param.type)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _from_text(param: Param, value: Any) -> Any:
+    """JSON, a number or yes or no from text."""
+    if not isinstance(value, str):
+        return _MISFIT
+    text = value.strip()
+    if text[:1] in ("{", "["):
+        try:
+            return read_loose(text, 0).value
+        except Hopeless:
+            return _MISFIT
+    number = values.number(text)
+    if number is not None and plain_type(param.type) is not bool:
+        return values.whole(number)
+    flag = values.flag(text)
+    if flag is not None:
+        return flag
+    paired = pairs(text)
+    return _MISFIT if paired is None else paired
+
+
+def _from_container(param: Param, value: Any) -> Any:
+    """`{"value": 10}` and `[10]` for 10, one object for a list of one."""
+    if isinstance(value, dict | list) and len(value) == 1:
+        inner = next(iter(value.values())) if isinstance(value, dict) else value[0]
+        found = _fit(param, inner)
+        if found is not _MISFIT:
+            return found
+    return [value] if isinstance(value, dict) else _MISFIT
+
+
+def _to_text(param: Param, value: Any) -> Any:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else _MISFIT

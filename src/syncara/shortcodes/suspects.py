@@ -1,0 +1,209 @@
+"""What the scanner takes for prose, and what must have been meant as a code: another family, none, a tool call.
+
+If such a thing were passed over, the codes around it would be carried out without it.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+
+from syncara.commands.registry import Command, families
+from syncara.shortcodes.characters import COLONS
+from syncara.shortcodes.heads import heads
+from syncara.shortcodes.places import Shown
+from syncara.shortcodes.problems import CodeProblem
+from syncara.shortcodes.scanner import PROBLEMS_MAX, Call
+
+_INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
+_OPENING = r"(?:[\[［【〔「『⟦{(<｛（＜《〈]|&(?:#91|#x5[bB]|lbrack|lsqb|#123|lt);|^[ \t>*+•-]*(?:\d+[.)][ \t]*)?)"
+_WORD = rf"[^\W\d_](?:[\w{_INVISIBLE}-]*\w)?"
+_CANDIDATE = re.compile(
+    rf"{_OPENING}[^\w\n]{{0,8}}(?P<first>{_WORD})(?P<between>\s?(?:[{COLONS}|/.>=;,_-]|->|→)?\s?)(?P<second>{_WORD})?"
+    rf"(?P<after>\s?[{COLONS}|/(\]}})>;,=]|\s?->|\s?→)(?P<next>\s?[\w-]*)",
+    re.MULTILINE,
+)
+_NAMED = re.compile(
+    r"\{[^{}\n]{0,80}?[\"'“](?:tool|name|function|command|action|code|shortcode|tool_name|type|call|method)[\"'”]\s*:"
+    r"\s*[\"'“]\[?(?P<name>[\w.:]{3,60})[\"'”]"
+    r"|<\w+[^<>\n]{0,40}?\sname\s*=\s*[\"'](?P<attribute>[\w.:]{3,60})[\"']"
+)
+_ALIAS = re.compile(r"\s?(?:workflow_id|execution_id|message_id|wf_\w+|ex_\w+)")
+_KINDS = frozenset(
+    {"WORKFLOW", "WORKFLOWS", "STEP", "STEPS", "TASK", "FLOW", "EXECUTION", "AGENT", "BOT", "ACTION", "TOOL", "COMMAND"}
+    | {"ALUR", "LANGKAH", "SYNCARA", "SHORTCODE", "PROCESSOR", "MULTI", "AI", "SYSTEM", "CHAT", "TUGAS", "PERINTAH"}
+)
+"""What stands in the place of the family."""
+_LOOKS_ONLY = frozenset({"STATUS", "PROGRESS", "SHOW", "WHY", "HELP"})
+"""Commands whose names are common headings as well."""
+_LINE_CODE_END = re.compile(r"[^\n]*?[\]})>）］】」](?=[^\n\[\](){}]*(?:\n|\Z))|[^\n]*")
+
+
+def with_suspects(text: str, calls: list[Call], commands: Mapping[str, Command]) -> list[Call]:
+    """The calls, and between them as errors what looks like a code and is none."""
+    taken = [call.span for call in calls]
+    found = [each for each in _suspects(text, commands) if not _is_within(each[0], taken)]
+    if not found:
+        return calls
+    hidden = _shown(text, taken, commands)
+    more: list[Call] = []
+    for start, stop, shortcode in found:
+        if not _is_within(start, hidden) and (not more or start >= more[-1].span[1]):
+            more.append(_call(text, start, stop, shortcode, taken))
+    return sorted([*calls, *more], key=lambda call: call.span)[: PROBLEMS_MAX + len(calls)]
+
+
+def _is_within(place: int, spans: Sequence[tuple[int, int]]) -> bool:
+    before = bisect_right(spans, (place, len(spans) and spans[-1][1] + 1)) - 1
+    return before >= 0 and place < spans[before][1]
+
+
+def _call(text: str, start: int, stop: int, shortcode: str, taken: Sequence[tuple[int, int]]) -> Call:
+    line = _LINE_CODE_END.match(text, stop)
+    end = stop if line is None else line.end()
+    end = min([end, *(begin for begin, _ in taken if begin >= start)])
+    head = f"[{shortcode}"
+    error = CodeProblem(
+        code="not_a_code",
+        where="",
+        message=f"this looks like a code and is not written like one: a code begins with {head}",
+        fix=f"write {head}:…]; what is no code must not look like one",
+        position=(start, max(start + 1, min(stop, end))),
+        shortcode=shortcode,
+        read=text[start : min(stop, start + 60)],
+        nearest=shortcode,
+    )
+    return Call(shortcode, {}, (start, max(end, start + 1)), alone=False, ends_line=False, error=error)
+
+
+# What looks like one.
+
+
+def _suspects(text: str, commands: Mapping[str, Command]) -> Iterator[tuple[int, int, str]]:
+    """Start and end of each head, and the shortcode that it was meant to be."""
+    found: list[tuple[int, int, str]] = []
+    for candidate in _CANDIDATE.finditer(text):
+        shortcode = _of_words(candidate, commands)
+        if shortcode is not None:
+            found.append((_start(candidate), candidate.end("after"), shortcode))
+    for named in _NAMED.finditer(text):
+        written = named["name"] or named["attribute"]
+        shortcode = _of_tool(written, commands)
+        if shortcode is not None:
+            found.append((named.start(), named.end(), shortcode))
+    yield from sorted(found)[:PROBLEMS_MAX]
+
+
+def _start(candidate: re.Match[str]) -> int:
+    """Without the bullet before it."""
+    opening = re.compile(r"[^\w\n]*?(?=[\[［【〔「『⟦{(<｛（＜《〈&]|\w)").match(candidate.string, candidate.start())
+    bullet = re.compile(r"[ \t>*+•-]*(?:\d+[.)][ \t]*)?").match(candidate.string, candidate.start())
+    assert opening is not None
+    assert bullet is not None
+    return bullet.end() if bullet.end() <= candidate.start("first") else opening.end()
+
+
+def _of_words(candidate: re.Match[str], commands: Mapping[str, Command]) -> str | None:
+    first, second, after = _visible(candidate["first"]), _visible(candidate["second"] or ""), candidate["after"].strip()
+    bracketed = candidate.string[candidate.start() : candidate.start("first")].strip(" \t>*+•-0123456789.)") != ""
+    tight = not candidate["next"].startswith(" ") or bool(_ALIAS.match(candidate["next"]))
+    between = candidate["between"]
+    if between.isspace():  # two words with nothing but a space between them: `ADD STEP`
+        return (
+            _lone(f"{first}_{second}", candidate["next"], commands, bracketed=bracketed)
+            if tight and after in COLONS
+            else None
+        )
+    if second and between:
+        shortcode = _of_family(first, second, commands)
+        if shortcode is not None and (bracketed or after == "(") and (tight or after in "]})>("):
+            return shortcode
+    if between.strip() in ("", *COLONS) or (not second and after in COLONS):
+        rest = f"{second}{candidate['after']}" if second else candidate["next"]
+        if (between.strip() or after in COLONS) and not between.endswith(" "):
+            return _lone(first, rest, commands, bracketed=bracketed)
+    if after == "(" and not between and not second and "_" in first:
+        return _named(first, commands, exact=True)
+    return None
+
+
+def _visible(word: str) -> str:
+    return re.sub(f"[{_INVISIBLE}]", "", word)
+
+
+def _of_family(first: str, second: str, commands: Mapping[str, Command]) -> str | None:
+    """`WORKFLOW:CREATE`, `MULTISTP:ADD_STPE`, `BOT:CREATE_WORKFLOW`."""
+    from syncara.shortcodes.repair import words  # noqa: PLC0415 - hardly ever needed
+
+    known = sorted(families(commands))
+    near = words.nearest(first, known, 0.74)
+    if near is not None:
+        own = [shortcode for shortcode in commands if shortcode.partition(":")[0] == near]
+        return words.command(second, own) or words.command(second, list(commands))
+    if first.upper() in _KINDS and (first.isupper() or "_" in second):
+        return words.command(second, list(commands)) if second.isupper() or "_" in second else None
+    return _named(second, commands, exact=True) if "_" in second and (second.isupper() or first.isupper()) else None
+
+
+def _lone(first: str, rest: str, commands: Mapping[str, Command], *, bracketed: bool) -> str | None:
+    """A command without its family."""
+    if not (first.isupper() or "_" in first) or not any(char.isalpha() for char in first):
+        return None
+    if "_" in first:
+        shortcode = _named(first, commands, exact=not (bracketed and first.isupper()))
+        if shortcode is not None:
+            return shortcode
+    if not bracketed:
+        return None
+    exact = next((each for each in commands if each.partition(":")[2] == first), None)
+    if exact is not None and (first not in _LOOKS_ONLY or _ALIAS.match(rest)):
+        return exact
+    if not _ALIAS.match(rest):
+        return None
+    return _named(first, commands, exact=False) or ("MULTISTEP:ADD_STEP" if _is_handler(first) else None)
+
+
+def _named(written: str, commands: Mapping[str, Command], *, exact: bool) -> str | None:
+    from syncara.shortcodes.repair import words  # noqa: PLC0415 - hardly ever needed
+
+    shortcode = words.command(written, list(commands))
+    if exact and shortcode is not None and words.plain(shortcode.partition(":")[2]) != words.plain(written):
+        return None
+    return shortcode
+
+
+def _is_handler(written: str) -> bool:
+    from syncara.shortcodes.repair import words  # noqa: PLC0415 - hardly ever needed
+
+    return words.meaning("handlers", written, set(map(str, words.names("handlers")))) is not None
+
+
+def _of_tool(written: str, commands: Mapping[str, Command]) -> str | None:
+    """The command of a tool call: `MULTISTEP:CREATE_WORKFLOW`, `multistep.execute`, `create_workflow`."""
+    family, colon, name = written.replace(".", ":").rpartition(":")
+    if colon:
+        return _of_family(family, name, commands)
+    return _named(written, commands, exact=True) if "_" in written else None
+
+
+# What is shown as code.
+
+
+def _shown(text: str, taken: Sequence[tuple[int, int]], commands: Mapping[str, Command]) -> list[tuple[int, int]]:
+    """Fences, quotations, comments and what stands between backticks."""
+    token, shown = heads(commands).token, Shown(text)
+    found: list[tuple[int, int]] = []
+    pos = 0
+    while (match := token.search(text, pos)) is not None:
+        inside = next((end for start, end in taken if start <= match.start() < end), None)
+        end = match.end() if inside is None else inside
+        if inside is None and match.lastgroup in ("block", "html", "ticks"):
+            if match.lastgroup == "ticks":
+                closing = shown.closing_ticks(match.end(), match.end() - match.start())
+                end = match.end() if closing is None else closing + match.end() - match.start()
+            else:
+                end = shown.block(match) if match.lastgroup == "block" else shown.html(match)
+            found.append((match.start(), end))
+        pos = max(end, match.start() + 1)
+    return found
