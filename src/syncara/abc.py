@@ -6,7 +6,7 @@ The contract of each is its docstring; `tests/contract` holds every implementati
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -327,6 +327,8 @@ class StepInput(Protocol):
     name: str
     params: Any
     """Rendered; a dict, or an instance of the params class that the handler was registered with."""
+    written: Mapping[str, Any]
+    """As the definition has them."""
 
 
 class ExecutionInput(Protocol):
@@ -344,6 +346,8 @@ class ExecutionInput(Protocol):
     message_id: Any
     author: Author
     """Who asked for it: what an assistant wrote may do less than what the developer did."""
+    approved: bool
+    """A person has approved its plan."""
 
     def steps(self, reads: Iterable[tuple[str, str | None]]) -> dict[str, dict[str, Any]]:
         """`{name: {"status", "data"}}` of the steps that a condition reads (`Condition.reads`)."""

@@ -18,6 +18,7 @@ from syncara.templates.generated import batch, quick
 
 if TYPE_CHECKING:
     from syncara.answers import Form, Language
+    from syncara.policy.auditor import Audit
     from syncara.policy.preview import Preview
 
 F = TypeVar("F", bound=HandlerFunction)
@@ -295,6 +296,11 @@ class MultiStepProcessor(Opening):
         return self._engine.replies.prompt(long=long)
 
     # What an assistant may do.
+
+    @property
+    def audit(self) -> Audit:
+        """What was asked, judged, answered and done in an assistant's name: `newest(limit)`, `verify(noted)`."""
+        return self._engine.audit
 
     def preview(
         self,

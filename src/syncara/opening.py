@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from syncara import settings
 from syncara.abc import Clock, Documents, Messenger, Notifier, ShortcodeFunction, Store
 from syncara.core.errors import InvalidStateError
-from syncara.engine import Engine
 from syncara.handlers.registry import Handlers
 from syncara.policy.policy import Policy
 from syncara.processor import Processor
 from syncara.templates.builtin import BUILTIN
 from syncara.templates.registry import Templates
+
+if TYPE_CHECKING:
+    from syncara.engine import Engine
 
 
 class Opening:
@@ -115,6 +117,8 @@ class Opening:
         if engine is None:
             with self._opening:
                 if self._opened is None:
+                    from syncara.engine import Engine  # noqa: PLC0415 - with it comes everything
+
                     self._opened = Engine(
                         self._given, self._handlers, self._templates, self._shortcodes, self._data_shortcodes
                     )

@@ -31,6 +31,8 @@ NAMES_MAY_DIFFER = {
     "delay_longer_than_timeout": frozenset({"timeout"}),
 }
 """What the README allows to differ, by class. A timeout that is too short would be refused."""
+_LONG_AND_SHORT = ("MULTISTEP:STATUS", "MULTISTEP:PROGRESS")
+"""Answered in one line within a sentence, and at length on a line of their own."""
 _ID = re.compile(r"\b(?:wf|ex|st)_[0-9a-z]{16}\b")
 
 
@@ -69,7 +71,7 @@ class Chat:
 
     async def say(self, text: str) -> Reply:
         self._messages += 1
-        return await self._bot.process_reply(text, message_id=self._messages, **CHAT)
+        return await self._bot.process_reply(text, message_id=self._messages, language="en", **CHAT)
 
     async def set_up(self, entry: Entry) -> None:
         for code in entry.setup:
@@ -141,11 +143,12 @@ def corrected(text: str, reply: Reply) -> str:
     return text
 
 
-def _read(reply: Reply) -> list[tuple[str, str]]:
-    """What the codes that only read have answered, with ids by the order of their appearance."""
-    answers = [(each.shortcode, each.text) for each in reply.outcomes if COMMANDS[each.shortcode].kind == "reads"]
-    found = list(dict.fromkeys(_ID.findall(" ".join(text for _, text in answers))))
-    return [(shortcode, _ID.sub(lambda id: f"#{found.index(id.group())}", text)) for shortcode, text in answers]
+def _read(reply: Reply) -> list[list[str]]:
+    """What the codes that only read were about, or what they answered: ids by the order of their appearance."""
+    read = [each for each in reply.outcomes if COMMANDS[each.shortcode].kind == "reads"]
+    answers = [(each.shortcode, each.id or "", "" if each.shortcode in _LONG_AND_SHORT else each.text) for each in read]
+    found = list(dict.fromkeys(_ID.findall(" ".join(f"{id} {text}" for _, id, text in answers))))
+    return [[_ID.sub(lambda id: f"#{found.index(id.group())}", part) for part in answer] for answer in answers]
 
 
 async def judge_all(half: str) -> list[Verdict]:

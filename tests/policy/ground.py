@@ -199,7 +199,12 @@ async def made(folder: Path) -> dict[str, str]:
         ground = Ground(folder, server, Policy(), {})
         names: dict[str, str] = {}
         async with ground.bot as bot:
-            for chat, number, name in ((MINE, 5, "Tea"), (OTHER, 6, "Payroll"), (TEXT, 55, "Text"), (GROUP, 100, "Club")):
+            for chat, number, name in (
+                (MINE, 5, "Tea"),
+                (OTHER, 6, "Payroll"),
+                (TEXT, 55, "Text"),
+                (GROUP, 100, "Club"),
+            ):
                 code = SLEEP.replace("NAME", name) + TELL.replace("TEXT", f"{name} is ready")
                 reply = await ground.reply(code + "[MULTISTEP:EXECUTE:workflow_id]", chat, chat)
                 names |= {f"WF{number}": reply.outcomes[0].id or "", f"RUN{number}": reply.execution_ids[0]}

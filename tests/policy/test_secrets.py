@@ -616,7 +616,7 @@ def no_address_is_own(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_an_assistant_may_use_no_secret_by_default(server: Server, no_address_is_own: None) -> None:
     """Nothing is sent; the same call without the secret is."""
-    handler = web.handlers(guard=lambda execution: Anywhere(), secrets=Secrets(VALUES))[0]
+    handler = web.handlers(guard=lambda step, execution: Anywhere(), secrets=Secrets(VALUES))[0]
     url = server.on("/", answer(b"here"))
 
     error = await error_of(handler, url, execution=ByAssistant())
@@ -634,7 +634,7 @@ async def test_the_hook_decides_by_name_host_and_execution(server: Server, no_ad
         asked.append((name, host, execution))
         return None if (name, host) == ("TOKEN", "127.0.0.1") else Problem("denied", "here", "not there", "try")
 
-    handler = web.handlers(None, lambda execution: Anywhere(), Secrets(VALUES), may_use)[0]
+    handler = web.handlers(None, lambda step, execution: Anywhere(), Secrets(VALUES), may_use)[0]
     server.on("/", answer(b"here"))
     by_assistant = ByAssistant()
 

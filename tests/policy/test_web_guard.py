@@ -124,7 +124,7 @@ async def net(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Net]:
 
 @pytest.fixture
 def handler() -> Handler:
-    return web.handlers(guard=lambda execution: PublicWeb())[0]
+    return web.handlers(guard=lambda step, execution: PublicWeb())[0]
 
 
 async def call(handler: Handler, url: str, **params: Any) -> Any:
@@ -192,7 +192,7 @@ class AddressesAlone(PublicWeb):
 async def test_the_socket_refuses_whatever_the_url_looks_like(net: Net, line: Line) -> None:
     """The address is judged as the look-up gave it, so that no spelling of a host leads anywhere else."""
     net.default = line.answers
-    handler = web.handlers(guard=lambda execution: AddressesAlone())[0]
+    handler = web.handlers(guard=lambda step, execution: AddressesAlone())[0]
 
     await refused(handler, line.hostile)
     assert [] == net.connected
@@ -254,7 +254,7 @@ async def test_an_address_of_this_machine_is_refused(net: Net) -> None:
         def addresses(self, host: str, addresses: Sequence[str]) -> Problem | None:
             return None
 
-    handler = web.handlers(guard=lambda execution: Everywhere())[0]
+    handler = web.handlers(guard=lambda step, execution: Everywhere())[0]
     net.names["api.example.com"] = [["8.8.8.8", "127.0.0.1"]]
 
     said = await refused(handler, "http://api.example.com/")
@@ -359,7 +359,7 @@ async def test_the_developer_reaches_any_address(author: str | None) -> None:
 
     if author is not None:
         Execution.author = author  # type: ignore[attr-defined]
-    handler = web.handlers(guard=lambda execution: PublicWeb())[0]
+    handler = web.handlers(guard=lambda step, execution: PublicWeb())[0]
     async with serving() as server:
         result = await awaited(handler, {"url": server.on("/", answer(b"here"))}, Execution())
 
@@ -374,7 +374,7 @@ async def test_whoever_is_not_the_developer_is_guarded(author: str | None) -> No
         pass
 
     Execution.author = author  # type: ignore[attr-defined]
-    handler = web.handlers(guard=lambda execution: PublicWeb())[0]
+    handler = web.handlers(guard=lambda step, execution: PublicWeb())[0]
     async with serving() as server:
         with pytest.raises(FinalError, match="address_refused"):
             await awaited(handler, {"url": server.on("/", answer(b"here"))}, Execution())
@@ -395,7 +395,7 @@ async def test_the_connect_hook_has_no_say_in_guarded_calls(net: Net) -> None:
     async def connect(host: str, port: int) -> str:
         return "127.0.0.1"
 
-    handler = web.handlers(connect, lambda execution: PublicWeb())[0]
+    handler = web.handlers(connect, lambda step, execution: PublicWeb())[0]
 
     assert "here" == await call(handler, "http://api.example.com/")
     assert [(PUBLIC, 80)] == net.connected
@@ -408,7 +408,7 @@ async def test_allowed_sites_hold_for_every_redirect(net: Net) -> None:
     def allowed(host: str, port: int, scheme: str) -> Problem | None:
         return None if (host, port, scheme) == (START, 80, "http") else Problem("host_not_allowed", "", f"not {host}")
 
-    def guard(execution: Any) -> PublicWeb:
+    def guard(step: Any, execution: Any) -> PublicWeb:
         executions.append(execution)
         return PublicWeb(allowed)
 

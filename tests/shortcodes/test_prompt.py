@@ -17,6 +17,7 @@ from syncara.documents.embedded import EmbeddedDocuments
 from syncara.handlers import basic, communication, context, data, files, web
 from syncara.handlers.registry import BUILTIN as BUILTIN_HANDLERS
 from syncara.handlers.registry import Handlers
+from syncara.policy.policy import read
 from syncara.shortcodes import scan
 from syncara.shortcodes.bind import bind
 from syncara.shortcodes.prompt import Example, handler_infos, lessons, prompt, template_infos
@@ -215,7 +216,8 @@ def chats() -> Chats:
 
 @pytest.fixture
 async def bot(tmp_path: Path, chats: Chats) -> AsyncIterator[MultiStepProcessor]:
-    async with MultiStepProcessor(tmp_path / "syncara.db", messenger=chats, announce=False) as started:
+    policy = read({"shortcodes": {"GROUP:PIN_MESSAGE": "allow"}})  # nobody is here to approve it
+    async with MultiStepProcessor(tmp_path / "x.db", messenger=chats, announce=False, policy=policy) as started:
         yield started
 
 

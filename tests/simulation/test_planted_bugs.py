@@ -10,12 +10,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from syncara.core import events, graph, machine
+from syncara.abc import Record
+from syncara.core import board, events, graph, machine
 from syncara.core.board import Board
 from syncara.core.model import ExecutionStatus, StepStatus
 from syncara.core.reads import steps_view
-from syncara.runtimes import driver, local
+from syncara.runtimes import driver, local, resident
+from syncara.stores.memory import MemoryStore
 from syncara.testing import SimulationFailure, simulate
+from syncara.testing.disk import SimulatedStore
 
 SEEDS = 500
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -175,6 +178,112 @@ def put_the_attempt_into_the_key(patch: pytest.MonkeyPatch) -> None:
         return call
 
     patch.setattr(driver, "call_of", numbered)
+
+
+@caught_as("an approval counts once")
+def begin_at_every_approval(patch: pytest.MonkeyPatch) -> None:
+    """A second approval begins a run that was approved before."""
+    accepted = machine._accepted
+
+    def generous(state: Board, fact: Any) -> bool:
+        return accepted(state, fact) or (isinstance(fact, events.Approved) and state.finished_at is None)
+
+    patch.setattr(machine, "_accepted", generous)
+
+
+@caught_as("an approval that comes too late is none")
+def approve_at_any_time(patch: pytest.MonkeyPatch) -> None:
+    """An approval counts although its time is over."""
+    accepted = machine._accepted
+
+    def patient(state: Board, fact: Any) -> bool:
+        late = isinstance(fact, events.Approved) and state.approve_by is not None and state.finished_at is None
+        return late or accepted(state, fact)
+
+    patch.setattr(machine, "_accepted", patient)
+
+
+@caught_as("every execution ends|what is due goes on in time")
+def wait_for_an_approval_forever(patch: pytest.MonkeyPatch) -> None:
+    """Nothing happens when the time to approve is over, because no timer is set for it."""
+
+    def forgetful(state: Board) -> float | None:
+        return None if state.status is ExecutionStatus.AWAITING_APPROVAL else machine.next_wake(state)
+
+    patch.setattr(local, "next_wake", forgetful)
+    patch.setattr(resident, "next_wake", forgetful)
+
+
+@caught_as("nothing is decided before the approval|the run ends cancelled, not")
+def start_on_time_without_approval(patch: pytest.MonkeyPatch) -> None:
+    """A start that lay ahead begins when it is due, approved or not."""
+    due = Board._due
+
+    def punctual(self: Board, event: Any) -> None:
+        if self.start_at is not None and self.start_at <= event.at:
+            self.approve_by = None
+        due(self, event)
+
+    patch.setattr(Board, "_due", punctual)
+
+
+@caught_as("pause decides nothing until resume")
+def begin_at_an_approval_while_paused(patch: pytest.MonkeyPatch) -> None:
+    """An approval begins a run that is paused."""
+
+    def hasty(self: Board, event: Any) -> None:
+        self.approve_by = None
+        self._due(event)
+
+    approved: type[events.Event] = events.Approved
+    patch.setitem(board._APPLY, approved, hasty)
+
+
+@caught_as("a bundle is one transaction|of a bundle all is there or nothing")
+def write_a_bundle_in_two_transactions(patch: pytest.MonkeyPatch) -> None:
+    """Changes of definitions are written after the events that belong to them."""
+    append = SimulatedStore.append
+
+    def apart(self: Any, entries: Any, done: Any, *, inline: bool = False, changes: Any = ()) -> None:
+        if entries and changes:
+            append(self, entries, lambda error: None, inline=inline)
+            append(self, (), done, changes=changes)
+        else:
+            append(self, entries, done, inline=inline, changes=changes)
+
+    patch.setattr(SimulatedStore, "append", apart)
+
+
+@caught_as("a bundle that was refused did not happen|of a bundle all is there or nothing")
+def write_the_records_of_what_is_refused(patch: pytest.MonkeyPatch) -> None:
+    """Records are written before it is known whether the rest can be."""
+    append = MemoryStore._append
+
+    def hasty(self: Any, entries: Any, changes: Any) -> None:
+        for change in changes:
+            if isinstance(change, Record):
+                self._put(change)
+        append(self, entries, changes)
+
+    patch.setattr(MemoryStore, "_append", hasty)
+
+
+@caught_as("each (pause|resume|cancel|approve) that returned True happened, and no other")
+def replay_what_was_refused(patch: pytest.MonkeyPatch) -> None:
+    """What a caller was told has not happened is kept, and happens later."""
+    patch.setattr(resident, "_from_caller", lambda fact: isinstance(fact, events.Started))
+
+
+@caught_as("every execution ends|was never told")
+def tell_nobody_of_a_refusal(patch: pytest.MonkeyPatch) -> None:
+    """Whoever asked for a bundle that is refused waits forever."""
+    tell = resident.Group.tell
+
+    def discreet(self: Any, error: Any) -> None:
+        if error is None:
+            tell(self, error)
+
+    patch.setattr(resident.Group, "tell", discreet)
 
 
 @pytest.mark.parametrize(("plant", "rule"), PLANTS, ids=[plant.__name__ for plant, _ in PLANTS])

@@ -76,9 +76,10 @@ def plan(planned: Planned) -> Answer:
     workflow = planned.workflow
     name, verdict = Strong(cut(workflow.name, LEAD_CHARS)), message(f"plan.{planned.decision}")
     size = message("made.size", n=len(workflow.steps))
+    longest = message("plan.longest", span=Text(span(planned.longest_s)))
     head = (
         Line((Icon(_ICONS[planned.decision]), name, DOT, verdict, DOT, _hash(planned.hash))),
-        Line((size, DOT, _longest(planned), DOT, message("plan.attempts", n=planned.attempts))),
+        Line((size, DOT, longest, DOT, message("plan.attempts", n=planned.attempts))),
     )
     tail = [*_effects(planned.effects), *_waits(planned.waits)]
     if planned.decision == "approve":
@@ -88,10 +89,6 @@ def plan(planned: Planned) -> Answer:
 
 def _hash(plan_hash: str) -> Message:
     return message("plan.hash", hash=Code(plan_hash[:HASH_CHARS]))
-
-
-def _longest(planned: Planned) -> Message:
-    return message("plan.longest", span=Text(span(planned.longest_s)))
 
 
 # Effects.

@@ -171,6 +171,7 @@ class Draft:
 
     def add_step(self, sheet: Sheet, fields: Mapping[str, Any]) -> Step:
         """Raises ValidationError with all that can never become right; `settle` says the rest."""
+        self._require_own(sheet)
         problems: list[Problem] = []
         if not isinstance(fields, Mapping):
             message = f"a step is an object of fields, and this is {check.shown(fields)}"
@@ -199,6 +200,17 @@ class Draft:
         if problems or step is None:
             raise ValidationError(problems)
         return step
+
+    def hide(self, sheet: Sheet) -> None:
+        """Delete a definition. Raises ValidationError for one that is not the author's."""
+        self._require_own(sheet)
+        sheet.hidden = True
+
+    def _require_own(self, sheet: Sheet) -> None:
+        """An assistant changes nothing of the developer's: it would run as trusted."""
+        if self.author != "developer" and sheet.header.author == "developer":
+            message = f"'{sheet.name}' was made by the developer, and an assistant may not change it"
+            raise ValidationError([Problem("developers_own", "workflow_id", message, "make a workflow of your own")])
 
     def start(self, sheet: Sheet, context: Mapping[str, Any], start_at: float | None = None) -> str:
         """Start an execution; returns its id. Raises ValidationError."""

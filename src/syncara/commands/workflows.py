@@ -103,7 +103,7 @@ def show(draft: Draft, workflow_id: WorkflowRef = "workflow_id") -> Said:
 def delete_workflow(draft: Draft, workflow_id: WorkflowRef) -> Said:
     """Delete a workflow; runs of it go on."""
     sheet = draft.workflow(workflow_id)
-    sheet.hidden = True
+    draft.hide(sheet)
     return answers.workflow_deleted(sheet.id, sheet.name)
 
 

@@ -117,7 +117,7 @@ class Reply(NamedTuple):
     redirects: int
 
 
-def _unguarded(execution: ExecutionInput) -> Guard:
+def _unguarded(step: StepInput, execution: ExecutionInput) -> Guard:
     message = "nothing in this program judges where the calls of an assistant go"
     raise FinalError("address_refused", message, fix="the developer must write the workflow")
 
@@ -131,11 +131,11 @@ def _developer_alone(name: str, host: str, execution: ExecutionInput) -> Problem
 
 def handlers(
     connect: Connect | None = None,
-    guard: Callable[[ExecutionInput], Guard] = _unguarded,
+    guard: Callable[[StepInput, ExecutionInput], Guard] = _unguarded,
     secrets: Secrets = NO_SECRETS,
     may_use: MayUse = _developer_alone,
 ) -> list[Handler]:
-    """`guard` says what judges the calls of an execution whose workflow an assistant wrote; without it, none is made.
+    """`guard` says what judges a call of an execution whose workflow an assistant wrote; without it, none is made.
 
     `connect` is asked about all other calls. `secrets` are what `{secret.NAME}` in a header stands for, where `may_use`
     does not forbid it.
@@ -151,9 +151,9 @@ def handlers(
             return secrets.value(name)
 
         reply = await http_client.send(
-            _with_secrets(request, getattr(step, "written", {}), reveal),
+            _with_secrets(request, step.written, reveal),
             connect or http_client.anywhere,
-            guard(execution) if _by_assistant(execution) else None,
+            guard(step, execution) if _by_assistant(execution) else None,
             secrets,
         )
         data = {"status": reply.status, "headers": reply.headers, **_body(reply, secrets)}
@@ -288,6 +288,12 @@ def _pairs(fields: Fields) -> list[tuple[str, str]]:
 
 _SECRET = re.compile(r"(\\?)\{secret\.([A-Za-z_][A-Za-z0-9_.-]*)\}")
 """How a header names a secret; behind a backslash, in a definition, it is text."""
+
+
+def secret_names(headers: Any) -> set[str]:
+    """The secrets that headers name, as a definition writes them."""
+    texts = [str(value) for value in headers.values()] if isinstance(headers, dict) else []
+    return {name for text in texts for escaped, name in _SECRET.findall(text) if not escaped}
 
 
 def _unknown_secrets(params: dict[str, Any], secrets: Secrets) -> list[Problem]:

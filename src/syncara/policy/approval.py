@@ -30,6 +30,8 @@ class Approval(msgspec.Struct, frozen=True, omit_defaults=True):
     """Who may answer; nobody, where nobody was set."""
     beyond: bool = False
     """Whether it reaches beyond its chat."""
+    start_at: float | None = None
+    """When it is to start, where that lies ahead."""
     answered_by: Any = None
     answered_at: float | None = None
     reason: str | None = None

@@ -51,6 +51,7 @@ def asked(started: e.Started, workflow_name: str, judgement: Judgement) -> Appro
         user_id=started.user_id,
         approvers=judgement.approvers,
         beyond=judgement.verdict.beyond,
+        start_at=started.start_at,
     )
 
 
@@ -67,6 +68,8 @@ class Approvals:
         self._clock = clock
         self._turn = asyncio.Lock()
         self._inbox: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """Of the runner; None where this process does not run the database."""
 
     # Looking.
 
@@ -179,19 +182,19 @@ class Approvals:
         self._store.put(Record(ANSWER, approval_id, self._clock.now(), msgspec.json.encode(answer)))
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._turn = asyncio.Lock()
+        self._turn, self._loop = asyncio.Lock(), loop
         if any(each.status == "pending" for each in self._stored()):
-            self.expect(loop)
+            self.expect()
 
     def stop(self) -> None:
-        inbox, self._inbox = self._inbox, None
+        inbox, self._inbox, self._loop = self._inbox, None, None
         if inbox is not None and not inbox.get_loop().is_closed():
             inbox.cancel()
 
-    def expect(self, loop: asyncio.AbstractEventLoop) -> None:
+    def expect(self) -> None:
         """Something waits for an answer from now on."""
-        if self._inbox is None or self._inbox.done():
-            self._inbox = loop.create_task(self._look(), name="syncara approvals")
+        if self._loop is not None and (self._inbox is None or self._inbox.done()):
+            self._inbox = self._loop.create_task(self._look(), name="syncara approvals")
 
     async def _look(self) -> None:
         while self.listed(None, "pending"):

@@ -7,12 +7,15 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from syncara.abc import ExecutionInput
+from syncara.abc import ExecutionInput, StepInput
 from syncara.core.errors import Problem
 from syncara.core.limits import RESULT_BYTES_MAX
 from syncara.core.model import Author, Step, Workflow
+from syncara.handlers import web
 from syncara.policy import judge, quotas, roles, taint
-from syncara.policy.effects import effects, site
+from syncara.policy.addresses import PublicWeb
+from syncara.policy.effects import effect, effects, site, steps_of
+from syncara.policy.judge import lines_of
 from syncara.policy.plan import plan_hash
 from syncara.policy.policy import CommandKind, Id, Policy, Role
 from syncara.runtimes.driver import Call
@@ -74,7 +77,28 @@ class Gate:
         """What keeps a definition from being made: an author's quotas, and addresses that an assistant leaves open."""
         most = self.policy.quotas(author, workflow.chat_id)
         found = [] if most == quotas.UNLIMITED else quotas.workflow_problems(most, workflow)
-        return found if author == "developer" else found + taint.problems(workflow, self._takes_data)
+        if author == "developer":
+            return found
+        # Misplaced secrets are found for everyone, by core.check.
+        found += [each for each in taint.problems(workflow, self._takes_data) if each.code != "misplaced_secret"]
+        return found + self._foreign_secrets(workflow)
+
+    def _foreign_secrets(self, workflow: Workflow) -> list[Problem]:
+        """Secrets that an assistant names and may not."""
+        allowed = self.policy.rules(workflow.chat_id).secrets
+        return [
+            _secret_refused(f"step '{step.name}', field 'params', 'headers'", name)
+            for step in steps_of(workflow)
+            if step.handler == "api_call"
+            for name in sorted(web.secret_names(step.params.get("headers")) - allowed.keys())
+        ]
+
+    def secret(self, name: str, host: str, execution: ExecutionInput) -> Problem | None:
+        """What forbids that a call sends a secret to a host."""
+        hosts = self.policy.rules(execution.chat_id).secrets.get(name, ())
+        if execution.author == "developer" or not set(lines_of(host)).isdisjoint(hosts):
+            return None
+        return _secret_refused(f"host '{host}'", name)
 
     def start(
         self,
@@ -148,13 +172,17 @@ class Gate:
             return ""
         return "chat " + msgspec.json.encode(execution.chat_id).decode()
 
-    def site(self, step: Any, execution: Any, host: str, port: int, scheme: str, method: str) -> Problem | None:
-        """Judge a site that a request is about to go to, those of redirects too."""
-        planned = {str(each.address) for each in effects(_one_step(step)) if each.kind == "web"}
-        planned = planned if execution.approved else set()
-        return judge.check_site(
-            self.policy, site(host, port, scheme), chat_id=execution.chat_id, method=method, planned=planned
-        )
+    def public_web(self, step: StepInput, execution: ExecutionInput) -> PublicWeb:
+        """Where a call may go: to the public web, as far as the policy and the approved plan go. Redirects too."""
+        written = Step(step.id, step.name, "api_call", dict(step.written))
+        asked = effect(written, execution.chat_id)
+        planned = {str(asked.address)} if execution.approved else set()
+
+        def allowed(host: str, port: int, scheme: str) -> Problem | None:
+            there, chat_id = site(host, port, scheme), execution.chat_id
+            return judge.check_site(self.policy, there, chat_id=chat_id, method=asked.operation, planned=planned)
+
+        return PublicWeb(allowed)
 
 
 def is_private(chat_id: Any, user_id: Any) -> bool:
@@ -162,5 +190,7 @@ def is_private(chat_id: Any, user_id: Any) -> bool:
     return chat_id is not None and type(chat_id) is type(user_id) and chat_id == user_id
 
 
-def _one_step(step: Any) -> Workflow:
-    return Workflow("", "", steps=(Step(step.id, step.name, "api_call", step.written),))
+def _secret_refused(where: str, name: str) -> Problem:
+    message = f"an assistant may not use the secret '{name}' there"
+    fix = "leave it out; the policy file can name the secret, with the hosts that it may be sent to"
+    return Problem("secret_refused", where, message, fix)

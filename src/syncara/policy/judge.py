@@ -166,10 +166,14 @@ def _line(rules: Rules, asked: Effect) -> Ruling | None:
 def _web(rules: Rules, site: str, method: str) -> Ruling | None:
     """The line that names the host most exactly; its port does not matter."""
     host = site.rpartition(":")[0] if ":" in site and not site.endswith("]") else site
-    labels = host.split(".")
-    names = [host, *("*." + ".".join(labels[n:]) for n in range(1, len(labels))), "*"]
-    name = next((name for name in names if name in rules.web), None)
+    name = next((name for name in lines_of(host) if name in rules.web), None)
     return None if name is None else _granted(f'web."{name}"', rules.web[name], method)
+
+
+def lines_of(host: str) -> list[str]:
+    """How a policy can name a host, the most exact first."""
+    labels = host.split(".")
+    return [host, *("*." + ".".join(labels[n:]) for n in range(1, len(labels))), "*"]
 
 
 def _granted(name: str, grant: Grant, operation: str) -> Ruling | None:

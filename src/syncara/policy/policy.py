@@ -72,6 +72,8 @@ class Rules(msgspec.Struct, frozen=True):
     collections: Collections = Collections()
     shortcodes: dict[str, Decision] = {}
     """By name, in upper case."""
+    secrets: dict[str, tuple[str, ...]] = {}
+    """Which secrets an assistant may name, and the hosts that each may be sent to."""
     role: dict[str, RoleRules] = msgspec.field(default_factory=_roles)
     quotas: Quotas = Quotas()
 
@@ -170,6 +172,7 @@ class _Reader:
             "web": self._names(self._grant(METHODS), self._host),
             "collections": self._collections,
             "shortcodes": self._names(self._decision, self._shortcode),
+            "secrets": self._names(self._hosts),
             "role": self._roles,
             "quotas": self._quotas,
         }
@@ -263,6 +266,12 @@ class _Reader:
             message = "it must be a host in ASCII letters, without scheme, port or path"
             self._refuse("wrong_value", place, message, fix)
         return host
+
+    def _hosts(self, value: Any, place: str) -> tuple[str, ...]:
+        if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
+            self._refuse("wrong_type", place, f"it must be a list of hosts, and is {shown(value)}", "write a list")
+            return ()
+        return tuple(self._host(entry, place) for entry in value)
 
     def _shortcode(self, key: str, place: str) -> str:
         name = key.upper()

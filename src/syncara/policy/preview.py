@@ -18,6 +18,8 @@ from syncara.policy.policy import Decision, Id
 
 
 class Preview(msgspec.Struct, frozen=True):
+    """What a plan would do, before anything of it happens. `effects` are those of `judged`."""
+
     plan_hash: str
     """Of the definition with its context and start: what an approval is for, and what then runs."""
     decision: Decision
@@ -28,7 +30,14 @@ class Preview(msgspec.Struct, frozen=True):
     """Who may approve it; nobody where it needs no approval, or nobody is set who may."""
     waits: tuple[Wait, ...]
     longest_s: float
-    """See `longest_s` of this module."""
+    """The most seconds that the definition lets a run take.
+
+    That is the longest chain of steps, with their delays, all their attempts up to the timeout, the waits between
+    these, and the time for which others can take the slots; never more than the global timeout, plus the recovery
+    timeout where there are recovery steps. Not in it is what no definition bounds: time paused, time spent waiting for
+    a person or a missing handler, time in which no program runs it, what is repeated after that, and whatever a server
+    asks a retry to wait beyond its own wait.
+    """
     attempts: int
     """How often handlers are called at the most, retries included, unless the program ends under one."""
     text: str
@@ -93,15 +102,7 @@ def _wait(step: Step) -> Wait | None:
 
 
 def longest_s(plan: Plan) -> float:
-    """The most seconds that a run can take from its start, by its definition.
-
-    It is the longest chain of steps, each with its delay, or with all its attempts up to their timeout and the waits
-    between them; where there are more steps than may be under way at once, with the time for which others can keep a
-    chain waiting; and never more than the global timeout, plus the recovery timeout where there are recovery steps.
-
-    Not in it is what no definition bounds: time paused, time spent waiting for a person or a missing handler, time in
-    which no program runs it, what it repeats after that, and a wait beyond its own that a server asks a retry for.
-    """
+    """See `Preview.longest_s`."""
     workflow = plan.workflow
     limit = workflow.global_timeout + (workflow.recovery_timeout if any(plan.recovery) else 0)
     # Work holds a slot and a retry's wait holds none. Whenever a chain waits for a slot, all of them are at work: that

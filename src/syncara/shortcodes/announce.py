@@ -16,13 +16,13 @@ import msgspec
 from syncara import answers
 from syncara.abc import Change, Messenger, Record
 from syncara.answers import Form, Language
-from syncara.answers.plans import PlannedEffect
 from syncara.commands.desk import Desk
 from syncara.core.board import Board
 from syncara.core.model import ExecutionStatus, StepStatus
 from syncara.core.views import Execution
 from syncara.policy.approval import Answer, Approval
 from syncara.policy.approvals import OPERATOR, Approvals
+from syncara.policy.preview import planned
 
 logger = logging.getLogger("syncara")
 
@@ -149,17 +149,14 @@ class Announcer:
         if approval is None:
             return
         ask = getattr(self._messenger, "ask", None)
-        effects = [
-            PlannedEffect(each.step, each.kind, each.handler, each.operation, each.address, each.own, "approve", "")
-            for each in approval.effects
-        ]
         question = answers.approval_question(
             approval.workflow_name,
             approval.user_id,
-            effects,
+            [planned(each) for each in approval.effects],
             approval_id=approval.id,
             plan_hash=approval.plan_hash,
             expires_at=approval.expires_at,
+            start_at=approval.start_at,
             how="" if ask is not None else f"syncara approve {approval.id}",
         )
         text = answers.render(question, announcement.language, announcement.form)

@@ -40,8 +40,10 @@ class Heads(NamedTuple):
             return self._owner(token["command"])
         if kind == "bare":
             return token["owner"]
-        written = unicodedata.normalize("NFKC", token["family"]).upper()
-        written = "".join(filter(str.isalnum, written))
+        written = unicodedata.normalize("NFKC", token["family"])
+        if not (written + token["name"]).isupper() and re.search(r"\s", token["sep"]):
+            return None
+        written = "".join(filter(str.isalnum, written)).upper()
         command = canonical(token["name"])
         return next((name for name, known in self.names.items() if command in known and _alike(written, name)), None)
 

@@ -21,6 +21,7 @@ from syncara.shortcodes import suspicions
 from syncara.shortcodes.bind import bind
 from syncara.shortcodes.problems import CodeProblem
 from syncara.shortcodes.scanner import Call, scan
+from syncara.shortcodes.suspects import with_suspects
 
 _FIELD = re.compile(r"field '(\w+)'")
 _LISTED = re.compile(r"step (\d+) of the list, ")
@@ -49,7 +50,7 @@ def read(text: str, desk: Desk, chat: Chat, author: Author, commands: Mapping[st
     size = len(text.encode(errors="surrogatepass"))
     if too_large := desk.gate.reply(chat.chat_id, size=size, commands=0):
         return Paper(text, [], [], draft, [Found(0, _of_reply(problem)) for problem in too_large])
-    calls = scan(text, commands)
+    calls = with_suspects(text, scan(text, commands), commands)
     if too_many := desk.gate.reply(chat.chat_id, size=size, commands=len(calls)):
         return Paper(text, [], [], draft, [Found(0, _of_reply(problem)) for problem in too_many])
     paper = Paper(text, calls, [], draft, [])
@@ -69,8 +70,10 @@ def _carry_out(paper: Paper, place: int, call: Call) -> Said | None:
         paper.found.extend(Found(place, problem) for problem in problems)
         return None
     if (barred := draft.desk.gate.asks(call.shortcode, command.kind, *draft.chat[:2])) is not None:
-        problems.append(_located(call, barred))
-    elif not problems and (misplaced := _misplaced(call, command)) is not None:
+        paper.found.append(Found(place, _located(call, barred)))  # and not a word about what is there
+        _stand_in(draft, call)
+        return None
+    if not problems and (misplaced := _misplaced(call, command)) is not None:
         problems.append(misplaced)
     bound, unbound = bind(call, command) if call.error is None else ({}, [])
     problems += unbound

@@ -161,7 +161,7 @@ class Replies:
         starts = [(start.started, plans[start.sheet.id]) for start in draft.starts]
         await self._desk.commit(starts, draft.facts, finish)
         if approvals:
-            self._approvals.expect(asyncio.get_running_loop())
+            self._approvals.expect()
         return made[0]
 
     def _announcements(self, sheet: Paper, manner: Manner) -> list[Change]:

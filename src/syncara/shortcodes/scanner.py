@@ -271,9 +271,8 @@ class _Scanner:
         start = self._text.rfind("[", pos)
         if start < 0 or self._text.endswith("\\", 0, start):
             return
-        written = self._text[start + 1 :]
-        begun = written.strip().upper()
-        if not written or (begun and any(family.startswith(begun) for family in self._heads.names)):
+        begun = self._text[start + 1 :].strip().upper()
+        if not begun or any(family.startswith(begun) for family in self._heads.names):
             code = _Code(start, "")
             self._refuse(code, self._cut_off(code))
 

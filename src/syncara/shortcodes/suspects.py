@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import islice
 
 from syncara.commands.registry import Command, families
 from syncara.shortcodes.characters import COLONS
@@ -18,7 +19,7 @@ from syncara.shortcodes.scanner import PROBLEMS_MAX, Call
 
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
 _OPENING = r"(?:[\[［【〔「『⟦{(<｛（＜《〈]|&(?:#91|#x5[bB]|lbrack|lsqb|#123|lt);|^[ \t>*+•-]*(?:\d+[.)][ \t]*)?)"
-_WORD = rf"[^\W\d_](?:[\w{_INVISIBLE}-]*\w)?"
+_WORD = rf"(?<!\w)[^\W\d_][\w{_INVISIBLE}-]{{0,40}}+"
 _CANDIDATE = re.compile(
     rf"{_OPENING}[^\w\n]{{0,8}}(?P<first>{_WORD})(?P<between>\s?(?:[{COLONS}|/.>=;,_-]|->|→)?\s?)(?P<second>{_WORD})?"
     rf"(?P<after>\s?[{COLONS}|/(\]}})>;,=]|\s?->|\s?→)(?P<next>\s?[\w-]*)",
@@ -28,6 +29,7 @@ _NAMED = re.compile(
     r"\{[^{}\n]{0,80}?[\"'“](?:tool|name|function|command|action|code|shortcode|tool_name|type|call|method)[\"'”]\s*:"
     r"\s*[\"'“]\[?(?P<name>[\w.:]{3,60})[\"'”]"
     r"|<\w+[^<>\n]{0,40}?\sname\s*=\s*[\"'](?P<attribute>[\w.:]{3,60})[\"']"
+    r"|<(?P<tag>[A-Za-z]\w{2,40}[:.]\w{2,40})(?=[\s/>])"
 )
 _ALIAS = re.compile(r"\s?(?:workflow_id|execution_id|message_id|wf_\w+|ex_\w+)")
 _KINDS = frozenset(
@@ -35,6 +37,8 @@ _KINDS = frozenset(
     | {"ALUR", "LANGKAH", "SYNCARA", "SHORTCODE", "PROCESSOR", "MULTI", "AI", "SYSTEM", "CHAT", "TUGAS", "PERINTAH"}
 )
 """What stands in the place of the family."""
+CANDIDATES_MAX = 200
+"""How many stretches of prose are looked at closely."""
 _LOOKS_ONLY = frozenset({"STATUS", "PROGRESS", "SHOW", "WHY", "HELP"})
 """Commands whose names are common headings as well."""
 _LINE_CODE_END = re.compile(r"[^\n]*?[\]})>）］】」](?=[^\n\[\](){}]*(?:\n|\Z))|[^\n]*")
@@ -43,7 +47,7 @@ _LINE_CODE_END = re.compile(r"[^\n]*?[\]})>）］】」](?=[^\n\[\](){}]*(?:\n|\
 def with_suspects(text: str, calls: list[Call], commands: Mapping[str, Command]) -> list[Call]:
     """The calls, and between them as errors what looks like a code and is none."""
     taken = [call.span for call in calls]
-    found = [each for each in _suspects(text, commands) if not _is_within(each[0], taken)]
+    found = _suspects(text, taken, commands)
     if not found:
         return calls
     hidden = _shown(text, taken, commands)
@@ -80,19 +84,22 @@ def _call(text: str, start: int, stop: int, shortcode: str, taken: Sequence[tupl
 # What looks like one.
 
 
-def _suspects(text: str, commands: Mapping[str, Command]) -> Iterator[tuple[int, int, str]]:
+def _suspects(
+    text: str, taken: Sequence[tuple[int, int]], commands: Mapping[str, Command]
+) -> list[tuple[int, int, str]]:
     """Start and end of each head, and the shortcode that it was meant to be."""
     found: list[tuple[int, int, str]] = []
-    for candidate in _CANDIDATE.finditer(text):
+    words = (each for each in _CANDIDATE.finditer(text) if not _is_within(each.start("first"), taken))
+    for candidate in islice(words, CANDIDATES_MAX):
         shortcode = _of_words(candidate, commands)
         if shortcode is not None:
             found.append((_start(candidate), candidate.end("after"), shortcode))
-    for named in _NAMED.finditer(text):
-        written = named["name"] or named["attribute"]
-        shortcode = _of_tool(written, commands)
+    named = (each for each in _NAMED.finditer(text) if not _is_within(each.start(), taken))
+    for call in islice(named, CANDIDATES_MAX):
+        shortcode = _of_tool(next(filter(None, call.groups())), commands)
         if shortcode is not None:
-            found.append((named.start(), named.end(), shortcode))
-    yield from sorted(found)[:PROBLEMS_MAX]
+            found.append((call.start(), call.end(), shortcode))
+    return sorted(found)[:PROBLEMS_MAX]
 
 
 def _start(candidate: re.Match[str]) -> int:
@@ -116,7 +123,7 @@ def _of_words(candidate: re.Match[str], commands: Mapping[str, Command]) -> str 
             else None
         )
     if second and between:
-        shortcode = _of_family(first, second, commands)
+        shortcode = _of_family(first, second, commands, candidate["next"])
         if shortcode is not None and (bracketed or after == "(") and (tight or after in "]})>("):
             return shortcode
     if between.strip() in ("", *COLONS) or (not second and after in COLONS):
@@ -132,7 +139,7 @@ def _visible(word: str) -> str:
     return re.sub(f"[{_INVISIBLE}]", "", word)
 
 
-def _of_family(first: str, second: str, commands: Mapping[str, Command]) -> str | None:
+def _of_family(first: str, second: str, commands: Mapping[str, Command], rest: str = "") -> str | None:
     """`WORKFLOW:CREATE`, `MULTISTP:ADD_STPE`, `BOT:CREATE_WORKFLOW`."""
     from syncara.shortcodes.repair import words  # noqa: PLC0415 - hardly ever needed
 
@@ -141,8 +148,8 @@ def _of_family(first: str, second: str, commands: Mapping[str, Command]) -> str 
     if near is not None:
         own = [shortcode for shortcode in commands if shortcode.partition(":")[0] == near]
         return words.command(second, own) or words.command(second, list(commands))
-    if first.upper() in _KINDS and (first.isupper() or "_" in second):
-        return words.command(second, list(commands)) if second.isupper() or "_" in second else None
+    if second.isupper() and first.isupper() and (first in _KINDS or _ALIAS.match(rest)):
+        return words.command(second, list(commands))
     return _named(second, commands, exact=True) if "_" in second and (second.isupper() or first.isupper()) else None
 
 

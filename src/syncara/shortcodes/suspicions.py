@@ -287,8 +287,9 @@ def _of_step_path(path: str, step_name: StepName) -> str | None:
         written, rest = index[1], path[index.end() :]
         name = step_name(written) or (step_name(f"step{int(written) + 1}") if written.isdigit() else None)
         return None if name is None else _of_step_named(name, rest)
-    ends = [found.start() for found in _DATA.finditer(path, 1)] + [len(path)]
-    for end in sorted(ends, reverse=True):
+    ends = [*(found.start() for found in _DATA.finditer(path, 1)), len(path)]
+    exact = [end for end in reversed(ends) if step_name(path[1:end].strip()) == path[1:end].strip()]
+    for end in [*exact, *ends]:
         name = step_name(path[1:end].strip())
         if name is not None:
             return _of_step_named(name, path[end:])

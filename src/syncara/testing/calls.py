@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from syncara.testing.disk import Transaction
+from syncara.testing.evidence import Evidence
 from syncara.testing.fold import RunFold
 from syncara.testing.rules import TINY, need
 from syncara.testing.script import Call
-from syncara.testing.world import Evidence
 
 SLACK_SECONDS = 2.0
 """How much longer than its timeout an attempt may take, for commits and for noticing."""

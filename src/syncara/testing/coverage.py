@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 EXPECTED: dict[str, tuple[str, ...]] = {
     "event": (
-        "Started", "StepSucceeded", "StepErred", "Paused", "Resumed", "Cancelled", "Signalled", "RunnerLost", "Ticked",
-        "StepScheduled", "StepExpanded", "StepJoined", "StepSlept", "StepWoke", "StepWaiting", "StepBlocked",
-        "RetryPlanned", "StepFailed", "StepSkipped", "StepCancelled", "TimedOut", "Finished",
+        "Started", "StepSucceeded", "StepErred", "Paused", "Resumed", "Cancelled", "Approved", "Signalled",
+        "RunnerLost", "Ticked", "StepScheduled", "StepExpanded", "StepJoined", "StepSlept", "StepWoke", "StepWaiting",
+        "StepBlocked", "RetryPlanned", "StepFailed", "StepSkipped", "StepCancelled", "TimedOut", "Finished",
     ),
     "step": (
         "pending -> running", "pending -> delayed", "pending -> failed", "pending -> skipped",
@@ -21,7 +21,18 @@ EXPECTED: dict[str, tuple[str, ...]] = {
     "run": (
         "none -> running", "none -> scheduled", "scheduled -> running", "running -> paused", "paused -> running",
         "running -> completed", "running -> completed_with_errors", "running -> failed", "running -> cancelled",
-        "paused -> cancelled",
+        "paused -> cancelled", "none -> awaiting_approval", "none -> cancelled", "awaiting_approval -> running",
+        "awaiting_approval -> scheduled", "awaiting_approval -> paused", "awaiting_approval -> cancelled",
+        "paused -> awaiting_approval",
+    ),
+    "approval": (
+        "in time", "while paused", "before its start", "after its start was due", "by another process", "refused",
+        "expired", "expired during a pause",
+    ),
+    "bundle": (
+        "written", "steered", "nothing to steer", "steered twice at once", "refused: conflict", "refused: duplicate",
+        "refused: unknown_workflow", "refused: withdrawn", "refused: disk_full", "written, then died",
+        "died, then nothing",
     ),
     "skipped": (
         "condition_false", "condition_error", "never_true", "not_needed", "upstream_failed", "run_failed",
@@ -39,8 +50,8 @@ EXPECTED: dict[str, tuple[str, ...]] = {
     ),
     "went on": ("after a clean stop", "after a full disk", "after a jump of the wall clock", "with a late handler"),
     "answer": (
-        "execute: id", "execute: refused", "pause: True", "pause: False", "resume: True", "resume: False",
-        "cancel: True", "cancel: False", "resolve: True", "the process died first",
+        "execute: id", "execute: refused", "approve: True", "approve: False", "pause: True", "pause: False",
+        "resume: True", "resume: False", "cancel: True", "cancel: False", "resolve: True", "the process died first",
     ),
 }  # fmt: skip
 

@@ -19,7 +19,7 @@ from syncara.testing.plan import Ending, Scenario
 
 @dataclass
 class Transaction:
-    """What one committed entry added to a run's journal."""
+    """What one entry added to a run's journal."""
 
     process: int
     """The number of the process that wrote it, from 0."""
@@ -27,6 +27,8 @@ class Transaction:
     """Seconds on the loop's clock."""
     now: float
     """Unix time of the commit."""
+    commit: int
+    """The number of the commit that wrote it, over all runs."""
     events: list[dict[str, Any]]
 
 
@@ -41,6 +43,14 @@ class Journal:
     """Events of which the engine has been told that they are on the disk."""
     checksum: int = 0
     finished: bool = False
+
+
+class Commit(NamedTuple):
+    """What one call of `append` wrote beside the journals."""
+
+    at: float
+    """Seconds on the loop's clock."""
+    changes: Sequence[Change]
 
 
 class Process:
@@ -83,12 +93,19 @@ class SimulatedStore:
     """A Store over a memory disk that outlives it. What is not `append` or `release` goes straight to the disk."""
 
     def __init__(
-        self, disk: MemoryDisk, process: Process, scenario: Scenario, journals: dict[str, Journal], inline: Any
+        self,
+        disk: MemoryDisk,
+        process: Process,
+        scenario: Scenario,
+        journals: dict[str, Journal],
+        commits: list[Commit],
+        inline: Any,
     ) -> None:
         self._store = MemoryStore(disk)
         self._process = process
         self._scenario = scenario
         self._journals = journals
+        self._commits = commits
         self._inline = inline
         """Says whether a commit that may be made inline is."""
         self._ids: dict[int, str] = {}
@@ -162,6 +179,7 @@ class SimulatedStore:
         if error is None:
             for entry in item.entries:
                 self._record(entry)
+            self._commits.append(Commit(self._process.clock.elapsed, item.changes))
         elif not item.changes:
             raise error
         return error
@@ -178,9 +196,10 @@ class SimulatedStore:
         assert entry.checksum == journal.checksum, "each entry's checksum continues the one before"
         events = msgspec.json.decode(entry.body)
         clock = self._process.clock
-        journal.transactions.append(Transaction(self._process.number, clock.elapsed, clock.now(), events))
+        commit = len(self._commits)
+        journal.transactions.append(Transaction(self._process.number, clock.elapsed, clock.now(), commit, events))
         journal.committed += entry.events
-        journal.finished = events[-1]["event"] == "Finished"
+        journal.finished = bool(events) and events[-1]["event"] == "Finished"
 
     def _id(self, entry: Entry) -> str:
         if entry.key not in self._ids:

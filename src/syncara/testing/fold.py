@@ -135,6 +135,10 @@ class RunFold:
         self.at = 0.0
         self.start_at: float | None = None
         """When a run that was scheduled is to start, until it has."""
+        self.approve_by: float | None = None
+        """Until when somebody must approve it, until somebody has."""
+        self.expired = False
+        """Nobody has approved it in time."""
         self.active_seconds = 0.0
         """Counted against the global timeout."""
         self.recovery_began = False
@@ -266,11 +270,21 @@ class RunFold:
             self.context = {key: value for key, value in self.context.items() if key not in removed} | changes
 
     def _started(self, event: dict[str, Any]) -> None:
-        self.start_at = event.get("start_at")
+        self.start_at, self.approve_by = event.get("start_at"), event.get("approve_by")
+        self.context = event.get("context", {})
+        self._begin()
+
+    def _begin(self) -> None:
+        """What becomes of a run that has not begun, once it is asked."""
+        if self.approve_by is not None:
+            self.expired = self.at >= self.approve_by
+            self.cancelled = self.cancelled or self.expired
+            if not self.expired:
+                self._run("awaiting_approval")
+            return
         if self.start_at is not None and self.start_at <= self.at:
             self.start_at = None
         self._run("running" if self.start_at is None else "scheduled")
-        self.context = event.get("context", {})
 
     def _step_scheduled(self, event: dict[str, Any]) -> None:
         step = self._move(event, "running")
@@ -304,21 +318,31 @@ class RunFold:
 
     def _resumed(self, event: dict[str, Any]) -> None:
         self.paused = False
-        if self.start_at is not None and self.start_at <= self.at:
-            self.start_at = None
-        self._run("running" if self.start_at is None else "scheduled")
+        self._begin()
+        if self.expired:
+            self.coverage.count("approval", "expired during a pause")
 
     def _cancelled(self, event: dict[str, Any]) -> None:
+        if self.approve_by is not None:
+            self.coverage.count("approval", "refused")
         self.paused = False
         self.cancelled = True
+
+    def _approved(self, event: dict[str, Any]) -> None:
+        when = "while paused" if self.paused else "in time"
+        if self.start_at is not None:
+            when = "before its start" if self.at < self.start_at else "after its start was due"
+        self.coverage.count("approval", when)
+        self.approve_by = None
+        if not self.paused:
+            self._begin()
 
     def _signalled(self, event: dict[str, Any]) -> None:
         self.steps[event["step"]].signalled = event
 
     def _ticked(self, event: dict[str, Any]) -> None:
-        if self.start_at is not None and self.start_at <= self.at:
-            self.start_at = None
-            self._run("running")
+        if self.status in ("scheduled", "awaiting_approval"):
+            self._begin()
 
     def _step_expanded(self, event: dict[str, Any]) -> None:
         self._move(event, "running").attempt = 1
@@ -383,6 +407,8 @@ class RunFold:
         self.timed_out = self.failing = True
 
     def _finished(self, event: dict[str, Any]) -> None:
+        if self.expired:
+            self.coverage.count("approval", "expired")
         self._run(event["status"])
 
 

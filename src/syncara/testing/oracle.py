@@ -6,18 +6,20 @@ import json
 from itertools import pairwise
 from typing import Any
 
+from syncara.abc import NewSteps
+from syncara.testing.bundle_rules import VERBS, BundleRules
 from syncara.testing.calls import check_calls
 from syncara.testing.coverage import Coverage
 from syncara.testing.disk import Journal, Transaction
+from syncara.testing.evidence import Evidence, Request
 from syncara.testing.fold import RunFold, Snapshot
 from syncara.testing.plan import PlannedRun, PlannedStep
 from syncara.testing.rules import FACTS, FINAL_RUN, TINY, Rules, need
-from syncara.testing.world import Evidence, Request
 
 LATE_SECONDS = 3.0
 """How long after its time something may happen: commits take time, and so does noticing that space is back."""
 EXCERPT_EVENTS = 40
-VERBS = {"pause": "Paused", "resume": "Resumed", "cancel": "Cancelled", "resolve": "Signalled on_crash"}
+FACTS_ASKED_FOR = {**VERBS, "resolve": "Signalled on_crash"}
 """What people ask for, and the fact that it makes."""
 
 
@@ -33,16 +35,19 @@ class Oracle:
     def judge(self) -> None:
         """Raises Violation, with `where` naming the execution and event in question."""
         for execution_id, journal in self.evidence.journals.items():
+            self.where = execution_id
             self._read(execution_id, journal)
         self.where = ""
         need(not self.evidence.surprises, "no error goes unseen: " + "; ".join(self.evidence.surprises[:2]))
         self._one_suspect_at_a_time()
+        BundleRules(self.evidence, self.coverage).check()
         for execution_id, fold in self.folds.items():
             self.where = execution_id
             check_calls(self.evidence, execution_id, fold)
             self._requests(execution_id, fold)
             self._samples(execution_id, fold)
-            self._final(execution_id, fold)
+            if self.evidence.finals:  # a world that got stuck has no last word
+                self._final(execution_id, fold)
         self._executes()
         self._keys()
         self._deaths()
@@ -50,6 +55,7 @@ class Oracle:
     # Journals.
 
     def _read(self, execution_id: str, journal: Journal) -> None:
+        need(all(transaction.events for transaction in journal.transactions), "what is written holds events")
         first = journal.transactions[0]
         self.runs[execution_id] = number = first.events[0].get("user_id", -1)
         run = self.evidence.scenario.runs[number]
@@ -82,12 +88,14 @@ class Oracle:
         need(started["execution_id"] == execution_id, "Started names the execution")
         need(started.get("context", {}) == run.context, "a run starts with the context that it was given")
         need(("start_at" in started) == (run.ahead is not None), "a run starts when it was asked to")
+        approve_by = None if run.approve_within is None else started["at"] + run.approve_within
+        need(started.get("approve_by") == approve_by, "a run has the time to be approved that it was given")
 
     def _pinned(self, run: PlannedRun, first: Transaction) -> tuple[PlannedStep, ...]:
         """The steps that the definition had when the run started."""
         workflow = self.evidence.scenario.workflows[run.workflow]
         steps = workflow.steps
-        added_at = self.evidence.added.get(run.workflow)
+        added_at = self._added_at(run.workflow, first.events[0]["workflow_id"])
         with_added = first.events[0]["steps"] == len(steps) + 1
         if added_at is None or first.committed_at < added_at:
             need(not with_added, "a run keeps the definition that it started with")
@@ -96,6 +104,13 @@ class Oracle:
             return (*steps, workflow.added)
         need(first.events[0]["steps"] == len(steps), "a run keeps the definition that it started with")
         return steps
+
+    def _added_at(self, workflow: int, workflow_id: str) -> float | None:
+        """When a program, or a bundle, has added a step to a workflow."""
+        for commit in self.evidence.commits:
+            if any(isinstance(change, NewSteps) and change.workflow_id == workflow_id for change in commit.changes):
+                return commit.at
+        return self.evidence.added.get(workflow)
 
     def _new_process(self, fold: RunFold, previous: Transaction | None, transaction: Transaction) -> None:
         """The first that a new process writes is that the attempts of the old one are lost."""
@@ -115,7 +130,8 @@ class Oracle:
         scenario = self.evidence.scenario
         if previous is None or fold.paused or scenario.shifted or scenario.full:
             return
-        due = [fold.start_at] if fold.start_at is not None else []
+        begins = fold.start_at if fold.approve_by is None else fold.approve_by
+        due = [begins] if begins is not None else []
         due += [s.wake_at for s in fold.steps.values() if s.status == "delayed"]
         if fold.slots_free:
             due += [s.wake_at for s in fold.steps.values() if s.status == "retrying"]
@@ -251,30 +267,41 @@ class Oracle:
         """A call that returns True made exactly one change; False means that there was nothing to change."""
         journal = self.evidence.journals[execution_id]
         events = [_kind(event) for transaction in journal.transactions for event in transaction.events]
-        for verb, fact in VERBS.items():
+        for verb, fact in FACTS_ASKED_FOR.items():
             requests = [r for r in self.evidence.requests if r.execution_id == execution_id and r.verb == verb]
             made = sum(request.answer is True for request in requests)
             unknown = sum(request.answer is None for request in requests)
             need(made <= events.count(fact) <= made + unknown, f"each {verb} that returned True happened, and no other")
             for request in requests:
                 if request.answer is False and verb != "resolve":
-                    need(self._was_idle(request, events), f"{verb} returns False only when it changes nothing")
+                    idle = self._was_idle(request, events) or (verb == "approve" and self._was_late(request, journal))
+                    need(idle, f"{verb} returns False only when it changes nothing")
         for request in self.evidence.requests:
             if request.execution_id == execution_id:
                 self._count_answer(request)
+        for transaction in journal.transactions:
+            if transaction.process != journal.transactions[0].process and "Approved" in map(_kind, transaction.events):
+                self.coverage.count("approval", "by another process")
         for waited, status in self.evidence.waited:
             need(waited != execution_id or status == fold.status, "wait returns at the final status")
 
     def _was_idle(self, request: Request, events: list[str]) -> bool:
-        """Whether at some moment of the call there was nothing to pause, to resume or to cancel."""
-        paused = False
+        """Whether at some moment of the call there was nothing to pause, to resume, to cancel or to approve."""
+        paused = approved = False
         for number, event in enumerate(events):
             paused = event == "Paused" or (paused and event not in ("Resumed", "Cancelled"))
+            approved = approved or event == "Approved"
             if request.seen_before <= number + 1 <= max(request.seen_after, request.seen_before):
                 over = event == "Finished" or (event == "Cancelled" and request.verb == "cancel")
-                if over or (request.verb == "pause" and paused) or (request.verb == "resume" and not paused):
+                idle = {"pause": paused, "resume": not paused, "approve": approved}
+                if over or idle.get(request.verb, False):
                     return True
         return False
+
+    def _was_late(self, request: Request, journal: Journal) -> bool:
+        """Whether there was nothing to approve, or no time left for it."""
+        approve_by = journal.transactions[0].events[0].get("approve_by")
+        return approve_by is None or request.now >= approve_by or self.evidence.scenario.shifted
 
     def _samples(self, execution_id: str, fold: RunFold) -> None:
         """Readers see a committed state, and progress never goes back."""

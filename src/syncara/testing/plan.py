@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from syncara.testing.language import Condition, Param, literal
@@ -101,15 +102,40 @@ class PlannedRun:
     context: dict[str, Any]
     ahead: float | None = None
     """Seconds from the request to the start, for a run that is scheduled."""
+    approve_within: float | None = None
+    """Seconds from the request in which a person must approve it; None: nobody needs to."""
+
+
+Steering = Literal["pause", "resume", "cancel", "approve"]
+Flaw = Literal["stale", "taken", "undefined", "raises"]
+"""Why a bundle is refused: its new steps go by a definition that has changed since, the id of its new definition is
+taken, it starts what nobody has defined, its caller raises at the last moment."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What is asked for in one transaction: runs to start, runs to steer, a definition to change."""
+
+    starts: tuple[int, ...] = ()
+    """Numbers of runs; nothing else starts them."""
+    steers: tuple[tuple[Steering, int], ...] = ()
+    """What is told to which run, in order; a run that does not exist by then is left out."""
+    defines: int | None = None
+    """The workflow that is made in it."""
+    adds_to: int | None = None
+    """The workflow that its added step is appended to."""
+    flaw: Flaw | None = None
+    again: bool = False
+    """Once refused, asked for once more, without the flaw."""
 
 
 @dataclass(frozen=True)
 class Operation:
     """Something that a person asks for: at a time, or once a run's journal holds so many events."""
 
-    verb: Literal["execute", "pause", "resume", "cancel", "add_step", "shift"]
+    verb: Literal["execute", "bundle", "add_step", "shift"] | Steering
     run: int = 0
-    """The run, or for add_step the workflow."""
+    """The run; for add_step the workflow, for bundle the bundle."""
     at: float = 0.0
     events: int | None = None
     seconds: float = 0.0
@@ -144,6 +170,7 @@ class Scenario:
     runs: tuple[PlannedRun, ...]
     operations: tuple[Operation, ...]
     endings: tuple[Ending, ...]
+    bundles: tuple[Bundle, ...] = ()
     full: tuple[tuple[float, float], ...] = ()
     """When the disk is full."""
     commit_seconds: float = 0.002
@@ -153,3 +180,16 @@ class Scenario:
     @property
     def shifted(self) -> bool:
         return any(operation.verb == "shift" for operation in self.operations)
+
+    @property
+    def defined(self) -> list[int]:
+        """The workflows that are there from the beginning; bundles make the others."""
+        made = {bundle.defines for bundle in self.bundles}
+        return [n for n in range(len(self.workflows)) if n not in made]
+
+
+def every_step(steps: Iterable[PlannedStep], prefix: str = "") -> Iterator[PlannedStep]:
+    """Every step, and every task of a group as `Group/Task`."""
+    for step in steps:
+        yield replace(step, name=prefix + step.name)
+        yield from every_step(step.tasks, f"{prefix}{step.name}/")

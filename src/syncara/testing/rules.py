@@ -36,13 +36,14 @@ class Rules:
     def check(self, event: dict[str, Any]) -> None:
         fold, kind = self.fold, event["event"]
         need(event["at"] >= fold.at, "`at` never runs backwards")
-        need((kind == "Started") == (fold.status == "none"), "a journal begins with Started, and only there")
-        need(fold.status in ("none", "scheduled", "running", "paused"), "nothing happens after Finished")
+        need((kind == "Started") == (not fold.contexts), "a journal begins with Started, and only there")
+        need(fold.status in ("none", *OPEN_RUN), "nothing happens after Finished")
         if "step" in event:
             need(event["step"] in fold.steps, f"there is a step {event['step']!r}")
             need(fold.exists(fold.steps[event["step"]]), "a task exists once its group has expanded")
         if kind not in FACTS:
             need(not fold.paused, "pause decides nothing until resume")
+            need(fold.approve_by is None or fold.cancelled, "nothing is decided before the approval")
             need(fold.start_at is None or fold.cancelled, "nothing is decided before the start")
         if kind != "StepSkipped" or event["code"] not in ("never_true", "condition_error"):
             self.leftover = None
@@ -78,6 +79,12 @@ class Rules:
 
     def _cancelled(self, event: dict[str, Any]) -> None:
         need(not self.fold.cancelled, "a repeated cancel changes nothing")
+
+    def _approved(self, event: dict[str, Any]) -> None:
+        approve_by = self.fold.approve_by
+        need(approve_by is not None, "an approval counts once, where one is needed")
+        assert approve_by is not None
+        need(event["at"] < approve_by, "an approval that comes too late is none")
 
     def _signalled(self, event: dict[str, Any]) -> None:
         step = self._step(event)
@@ -343,6 +350,9 @@ class Rules:
         else:
             wanted = "completed" if fold.first_failure is None else "completed_with_errors"
         need(event["status"] == wanted, f"the run ends {wanted}, not {event['status']}")
+        if wanted == "cancelled":
+            code = "not_approved" if fold.expired else "cancelled"
+            need(event["code"] == code, f"a cancelled run has the code {code}")
         if wanted == "completed":
             fine = all(s.status == "completed" or s.code in BY_CONDITION for s in fold.steps.values() if fold.exists(s))
             need(fine, "completed means that every step completed or was skipped by its own condition")
@@ -413,6 +423,7 @@ def _ended(task: StepFold) -> bool:
     return task.status == "cancelled" or (task.status == "skipped" and task.code not in BY_CONDITION)
 
 
+OPEN_RUN = ("scheduled", "awaiting_approval", "running", "paused")
 FINAL_RUN = frozenset({"completed", "completed_with_errors", "failed", "cancelled"})
 FACTS = frozenset(
     {
@@ -422,6 +433,7 @@ FACTS = frozenset(
         "Paused",
         "Resumed",
         "Cancelled",
+        "Approved",
         "Signalled",
         "RunnerLost",
         "Ticked",

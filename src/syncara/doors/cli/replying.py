@@ -88,9 +88,11 @@ async def _reply(
         if made.execution_ids:
             say_others(processor, made.execution_ids)
         runs = [processor.get_execution(execution_id) for execution_id in made.execution_ids]
-        left = [run for run in runs if not run.status.final and run.status not in GOES_ON_ALONE]
-        ended = [await follow(processor, run.id, as_json) for run in runs if run not in left]
-        say_left(left)
+        shown = [run for run in runs if run.status.final or run.status in GOES_ON_ALONE]
+        if shown and not as_json and not sys.stdout.isatty():  # the live view keeps a distance of its own
+            output.say("")
+        ended = [await follow(processor, run.id, as_json) for run in shown]
+        say_left([run for run in runs if run not in shown])
         return made, ended
     finally:
         await processor.stop()
@@ -132,8 +134,6 @@ def _show(made: Reply) -> None:
     output.say_lines(made.text)
     if made.note is not None:
         output.say_lines(f"\n{made.note}", stderr=True, looks=NOTE_LOOKS, unbroken=(WRITE,))
-    elif made.execution_ids and not sys.stdout.isatty():  # the live view keeps a distance of its own
-        output.say("")
 
 
 def _show_check(made: Reply, as_json: bool) -> int:

@@ -18,6 +18,8 @@ from syncara.shortcodes.repair import words
 from syncara.shortcodes.repair.guesses import Guess, Guesser
 
 PIECES_MAX = 24
+_LATEST = ("workflow", "execution")
+"""What has an alias for the latest."""
 PRICE_MAX = 12.0
 """What a way may cost at the most; dearer ones are guesses without ground."""
 
@@ -26,6 +28,8 @@ _SKIPPED_JSON = 2.5
 _SKIPPED_ALIAS = 2.2
 """For a workflow or run that is not named: the latest can be meant."""
 _DROPPED = 5.0
+_EMPTY = 1.0
+"""For a field that has to be there, and was left empty; or for one that was left empty in another's place."""
 _OUT_OF_ORDER = 1.5
 _BY_NAME = 0.4
 _JOINED = 1.6
@@ -65,7 +69,11 @@ def assign(command: Command, pieces: Sequence[Piece], text: str, guesser: Guesse
     best = min(ways, key=lambda way: way.price, default=None)
     if best is None or best.price > PRICE_MAX:
         return None
-    return {**best.args, **labelled}
+    found = {**best.args, **labelled}
+    for field in command.fields:
+        if field.required and field.name not in found and field.refers in _LATEST:
+            found[field.name] = f"{field.refers}_id"
+    return found
 
 
 # Labels.
@@ -124,12 +132,9 @@ def _is_fields(command: Command, value: dict[str, Any], number: int, pieces: Seq
     if required and required <= {field.name for field in known} and len(exact) * 2 >= len(value):
         return True
     named = {field.name for field in command.fields if field.named or field.name in ("timeout", "dependencies")}
-    return (
-        number == len(pieces) - 1
-        and len(known) == len(value)
-        and {field.name for field in known} <= named
-        and bool(exact)
-    )
+    if number < len(pieces) - 1 or len(known) < len(value) or not {field.name for field in known} <= named:
+        return False
+    return bool(exact) or any(isinstance(piece.value, dict) for piece in pieces[:number])
 
 
 def _with_labels_joined(command: Command, pieces: list[Piece], text: str) -> list[Piece]:
@@ -174,7 +179,7 @@ def _in_order(fields: Sequence[Field], pieces: Sequence[Piece], text: str, guess
         written = start < len(pieces)
         if written and pieces[start].value is None:
             price, args = best(number + 1, start + 1)
-            return price + (_left_out(field) if field.required else 0), args
+            return price + (_EMPTY if field.required else 0), args
         price, args = best(number + 1, start)
         ways = [(price + _left_out(field, written=written), args)]
         if written:
@@ -193,7 +198,7 @@ def _in_order(fields: Sequence[Field], pieces: Sequence[Piece], text: str, guess
 def _left_out(field: Field, *, written: bool = True) -> float:
     """The price of a field without a value; `written`: more was written after it."""
     if field.required:
-        return _SKIPPED_ALIAS if field.refers in ("workflow", "execution") else math.inf
+        return _SKIPPED_ALIAS if field.refers in _LATEST else math.inf
     if field.named or not written:
         return 0
     return _SKIPPED_JSON if field.form == "json" else _SKIPPED
@@ -261,9 +266,10 @@ def _by_looks(fields: Sequence[Field], pieces: Sequence[Piece], text: str, guess
         return min(ways, key=lambda way: way[0])
 
     price, args = best(0, 0)
+    price += _EMPTY * (len(pieces) - len(written))
     names = [name for name, _ in args]
     price += sum(
-        _SKIPPED / 2 for place, field in enumerate(fields) if not field.named and _is_gap(fields, place, names)
+        _SKIPPED for place, field in enumerate(fields) if not field.named and _is_gap(fields, place, names)
     )
     return None if math.isinf(price) else Way(price, dict(args))
 

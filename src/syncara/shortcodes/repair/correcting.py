@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from syncara.commands.registry import Command
 from syncara.shortcodes.paper import Paper
 from syncara.shortcodes.problems import CodeProblem
-from syncara.shortcodes.repair import mending, reading
+from syncara.shortcodes.repair import mending, naming, placing, reading
 from syncara.shortcodes.repair.edits import Edit
 from syncara.shortcodes.repair.known import Known
 from syncara.shortcodes.repair.writing import write
 
-_RESHAPED = (
-    "missing_field",
-    "wrong_type",
-    "unknown_handler",
-    "unknown_dependency",
-    "not_found",
-    "suspicious_number",
-    "suspicious_text",
-    "empty_name",
+_RESHAPED = frozenset(
+    {
+        "missing_field",
+        "wrong_type",
+        "unknown_handler",
+        "unknown_dependency",
+        "not_found",
+        "suspicious_number",
+        "suspicious_text",
+    }
 )
 """Problems that may come from a field in the place of another."""
+_NAMELESS = frozenset({"missing_field", "empty_name"})
 
 
 def edits(paper: Paper) -> list[Edit]:
@@ -34,37 +36,87 @@ def edits(paper: Paper) -> list[Edit]:
         problems.setdefault(found.place, []).append(found.problem)
     unread = [place for place in problems if paper.calls[place].error is not None]
     first = [edit for place in unread if (edit := _read_again(known, place)) is not None]
-    return first or list(_mended(known, problems))
+    if first:
+        return first
+    moved = list(placing.late_steps(known, problems))
+    return moved or [
+        edit
+        for place, wrong in problems.items()
+        if paper.calls[place].error is None
+        for edit in _corrected(known, place, wrong)
+    ]
 
 
 def _read_again(known: Known, place: int) -> Edit | None:
-    error = known.paper.calls[place].error
+    """A code that could not be read, as it was meant."""
+    call = known.paper.calls[place]
+    assert call.error is not None
+    if call.error.code == "unclosed" and (outside := placing.nested(known, place)) is not None:
+        return outside
     found = reading.read(known, place)
-    if found is None or error is None:
-        return None
-    if error.code == "cut_off" and not found.complete:
+    if found is None or (call.error.code == "cut_off" and not _is_whole(known, found)):
         return None
     return _edit(known, place, found.command, found.args, found.start, found.end)
 
 
-def _mended(known: Known, problems: dict[int, list[CodeProblem]]) -> Iterator[Edit]:
-    for place, wrong in problems.items():
-        call = known.paper.calls[place]
-        if call.error is not None:
-            continue
-        command, args = known.commands[call.shortcode], call.args
-        if any(problem.code in _RESHAPED for problem in wrong):
-            again = reading.read(known, place)
-            if again is not None:
-                args = again.args
-        edit = _edit(known, place, command, args, *call.span)
-        if edit is not None:
-            yield edit
+def _is_whole(known: Known, found: reading.Reading) -> bool:
+    """Whether a code at the end of a reply was written to its end, and only its bracket is missing."""
+    written = known.paper.text[found.start : found.end]
+    if found.complete:
+        return "{" not in written or "}" in written[-3:] or written.count("{") == written.count("}")
+    last = written.rpartition(":")[2].strip()
+    return last in ("workflow_id", "execution_id") and last in found.args.values()
+
+
+def _corrected(known: Known, place: int, wrong: list[CodeProblem]) -> Iterator[Edit]:
+    """A code that can be read."""
+    codes = {problem.code for problem in wrong}
+    call = known.paper.calls[place]
+    if "in_sentence" in codes:
+        edit = _misplaced(known, place)
+    elif "dependency_cycle" in codes:
+        yield from placing.circle(known, place)
+        return
+    elif "duplicate_step" in codes:
+        edit = placing.duplicate(known, place)
+    elif codes & {"not_found", "alias_too_early"} and (early := placing.too_early(known, place)) is not None:
+        edit = early
+    else:
+        args = _reshaped(known, place, wrong)
+        edit = None if args is None else _edit(known, place, known.commands[call.shortcode], args, *call.span)
+    if edit is not None:
+        yield edit
+
+
+def _misplaced(known: Known, place: int) -> Edit | None:
+    call = known.paper.calls[place]
+    if placing.fields_follow(known.paper.text, call.span[1]):
+        found = reading.read(known, place)
+        if found is not None and found.end > call.span[1]:
+            return _edit(known, place, found.command, found.args, found.start, found.end)
+    return placing.in_sentence(known, place)
+
+
+def _reshaped(known: Known, place: int, wrong: list[CodeProblem]) -> dict[str, Any] | None:
+    """The fields of a code that can be read, where one may stand in the place of another."""
+    call = known.paper.calls[place]
+    args = dict(call.args)
+    for problem in wrong:
+        if problem.code == "delay_exceeds_timeout":
+            seconds = [word for word in problem.fix.split() if word.isdigit()]
+            if len(seconds) != 1 or "name" not in args:
+                return None
+            return {**args, "timeout": int(seconds[0])}
+        if problem.code in _NAMELESS and problem.field == "name" and "name" not in args:
+            name = naming.missing(known, place)
+            return None if name is None else {**args, "name": name}
+    if any(problem.code in _RESHAPED for problem in wrong):
+        again = reading.read(known, place)
+        if again is not None and again.command.shortcode == call.shortcode:
+            return again.args
+    return args
 
 
 def _edit(known: Known, place: int, command: Command, args: dict[str, Any], start: int, end: int) -> Edit | None:
     text = write(command, mending.mend(known, place, command, args))
     return None if text == known.paper.text[start:end] else Edit(start, end, text)
-
-
-__all__: Sequence[str] = ["edits"]

@@ -19,6 +19,8 @@ _DIGITS = re.compile(r"[+-]?\d+(?:\.\d{1,2}|\.\d{4,})?")
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)+|[a-z]{2,20}")
 _QUOTES = "\"'“”‘’"
 _ALIASES = ("workflow_id", "execution_id")
+_COMPARES = re.compile(r"[<>=]=?|\b(?:context|steps)\b")
+_WITHOUT_ITS_NAME = 5
 _LIST_END = re.compile(r"[,;|\n]")
 
 
@@ -93,7 +95,13 @@ class Guesser:
             case "text" if field.refers is not None:
                 return self._reference(field, written)
             case _:
-                return Guess(self._price_of_text(written), written)
+                return self._text(field, written)
+
+    def _text(self, field: Field, written: str) -> Guess | None:
+        """Free text; what goes by its name is hardly written without it."""
+        if field.named and not (field.name == "condition" and _COMPARES.search(written)):
+            return Guess(_WITHOUT_ITS_NAME, written)
+        return Guess(self._price_of_text(written), written)
 
     @staticmethod
     def _is_word_for_empty(field: Field, written: str) -> bool:

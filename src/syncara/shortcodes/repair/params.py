@@ -53,6 +53,7 @@ def mend(schema: Schema, written: Any, *, name: str = "", said: Mapping[str, Any
     for key, value in (said or {}).items():
         found.setdefault(key, value)
     options: dict[str, Any] = {}
+    _place_pair(schema, found, extra)
     for key in list(extra):
         _place(schema, key, found, extra, options)
     _place_leftovers(schema, found, extra)
@@ -112,11 +113,16 @@ def _named(schema: Schema, key: str, values_of: Iterable[Any] = ()) -> str | Non
     return name if all(_fit(schema[name], value) is not _MISFIT for value in values_of) else None
 
 
+def _place_pair(schema: Schema, found: dict[str, Any], extra: dict[str, Any]) -> None:
+    """`{"city": "Solo"}` for what takes a key and a value."""
+    required = {param.name for param in schema.values() if param.required}
+    if len(extra) == 1 and not found and required == {"key", "value"}:
+        found["key"], found["value"] = extra.popitem()
+
+
 def _place_leftovers(schema: Schema, found: dict[str, Any], extra: dict[str, Any]) -> None:
     missing = [param for param in schema.values() if param.required and param.name not in found]
-    if len(extra) == 1 and {"key", "value"} == {param.name for param in missing}:
-        found["key"], found["value"] = extra.popitem()
-    elif len(extra) == 1 and len(missing) == 1 and _fit(missing[0], next(iter(extra.values()))) is not _MISFIT:
+    if len(extra) == 1 and len(missing) == 1 and _fit(missing[0], next(iter(extra.values()))) is not _MISFIT:
         found[missing[0].name] = fitted(missing[0], extra.popitem()[1])
     elif extra and found.get("operation") == "insert" and "data" in schema and "data" not in found:
         found["data"] = dict(extra)

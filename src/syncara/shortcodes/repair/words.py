@@ -69,20 +69,26 @@ def meaning(section: str, written: str, known: Iterable[str], *, alike: float = 
 def nearest(written: str, known: Sequence[str], alike: float = ALIKE) -> str | None:
     """The one of `known` that is nearest to what was written, if it is near, and nearer than any other."""
     word = plain(written)[:WORD_CHARS_MAX]
-    ranked = sorted(((similarity(word, plain(name)), name) for name in known), reverse=True)
-    if not ranked or ranked[0][0] < alike:
-        return None
-    tied = len(ranked) > 1 and ranked[1][0] == ranked[0][0]
-    return None if tied else ranked[0][1]
+    best, found = alike, None
+    for name in known:
+        how = similarity(word, plain(name), least=best)
+        if how > best or (how == best and found is None):
+            best, found = how, name
+        elif how == best:
+            found = None
+    return found
 
 
-def similarity(one: str, other: str) -> float:
-    """From 0 to 1, with letters in each other's places counting as near."""
+def similarity(one: str, other: str, least: float = 0) -> float:
+    """From 0 to 1, with letters in each other's places counting as near; 0 for what is below `least`."""
     if one == other:
         return 1.0
-    if sorted(one) == sorted(other) and len(one) > 3:  # noqa: PLR2004 - `abc` and `cab` are different words
+    if 2 * min(len(one), len(other)) < least * (len(one) + len(other)):
+        return 0
+    if len(one) == len(other) > 3 and sorted(one) == sorted(other):  # noqa: PLR2004 - `abc` and `cab` differ
         return 0.95
-    return SequenceMatcher(None, one, other, autojunk=False).ratio()
+    matcher = SequenceMatcher(None, one, other, autojunk=False)
+    return matcher.ratio() if matcher.quick_ratio() >= least else 0
 
 
 def command(written: str, shortcodes: Sequence[str]) -> str | None:

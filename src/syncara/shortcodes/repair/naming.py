@@ -1,0 +1,42 @@
+"""Names that were left out, and that the rest of the reply tells."""
+
+from __future__ import annotations
+
+import re
+
+from syncara.shortcodes.repair.known import Known
+from syncara.shortcodes.repair.words import plain
+
+_CALLED = (
+    r"\b(?:called|named|titled|name(?:d)?(?: it)?(?: is)?(?: will be)?|call(?:ing)? it|title(?: is)?"
+    r"|bernama|berjudul|dinamakan|dinamai|disebut|judul(?:nya)?|(?:ku|saya |kami |di)?beri(?:kan)? nama|nama(?:nya)?(?: adalah| ialah)?)\b"
+)
+_NAME = re.compile(
+    rf"{_CALLED}\s*[:=]?\s*(?:[*_]{{1,3}}|[\"“'‘«`])?(?P<name>[A-Z0-9][^\n*_\"”'’»`.,;:!?()\[\]]{{1,80}})", re.IGNORECASE
+)
+_EMPHASIS = re.compile(r"\*\*([^*\n]{2,80})\*\*|[\"“]([^\"”\n]{2,80})[\"”]")
+_END = re.compile(r"\s+(?:ya|yah|dan|and|so|which|that|yang|untuk|for|is|agar|now|sekarang|dulu|lalu|then|with|dengan)\b.*", re.IGNORECASE)
+
+
+def missing(known: Known, place: int) -> str | None:
+    """The name of what the code at a place makes: by what other codes call it, or the prose does."""
+    if known.paper.calls[place].shortcode.endswith(":ADD_STEP"):
+        return None
+    unknown = [written for written, first in known.unknown_workflows.items() if first > place and " " in written]
+    if len(unknown) == 1:
+        return unknown[0]
+    prose = _prose(known)
+    named = [found["name"] for found in _NAME.finditer(prose) if found["name"][0].isupper() or found["name"][0].isdigit()]
+    if not named:
+        named = [one or other for one, other in _EMPHASIS.findall(prose)]
+    names = {plain(name): _END.sub("", name).strip() for name in named}
+    return next(iter(names.values())) if len(names) == 1 else None
+
+
+def _prose(known: Known) -> str:
+    """The reply without its codes."""
+    text, parts, end = known.paper.text, [], 0
+    for call in known.paper.calls:
+        parts.append(text[end : call.span[0]])
+        end = call.span[1]
+    return "\n".join([*parts, text[end:]])

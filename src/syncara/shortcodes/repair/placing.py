@@ -1,0 +1,198 @@
+"""Codes in the wrong place: in a sentence, before what they need, twice, in a circle, inside another code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from syncara.commands.draft import Sheet
+from syncara.shortcodes.places import is_mentioned
+from syncara.shortcodes.problems import CodeProblem
+from syncara.shortcodes.repair.edits import Edit
+from syncara.shortcodes.repair.known import Known
+from syncara.shortcodes.repair.reading import ADD_STEP
+from syncara.shortcodes.repair.writing import write
+from syncara.shortcodes.scanner import Call
+
+CREATE = "MULTISTEP:CREATE_WORKFLOW"
+STEERING = ("MULTISTEP:CANCEL", "MULTISTEP:PAUSE", "MULTISTEP:RESUME", "MULTISTEP:UNSCHEDULE")
+
+_MARKER = re.compile(r"[ \t]*(?:(?:[-*+•]|\d+[.)]|#+|>)[ \t]*)*[*_]*\Z")
+_WRAPPED = re.compile(r"[ \t\"'“”‘’«»()\[\]{}<>*_|~]*(?:</?\w+>)?[ \t\"'“”‘’«»()|.,;!]*")
+_FIELDS_FOLLOW = re.compile(r"[\]}]*\s*:[^\s\]:]")
+_NEXT_SENTENCE = re.compile(r"\s+[A-Z0-9\"“'(]")
+
+Problems = Mapping[int, Sequence[CodeProblem]]
+
+
+def in_sentence(known: Known, place: int) -> Edit | None:
+    """A code on a line of its own, where it acts; between backticks, where it is only talked about."""
+    text, call = known.paper.text, known.paper.calls[place]
+    start, end = call.span
+    code = text[start:end]
+    line_start = text.rfind("\n", 0, start) + 1
+    line_end = text.find("\n", end)
+    line_end = len(text) if line_end < 0 else line_end
+    before, after = text[line_start:start], text[end:line_end]
+    if _WRAPPED.fullmatch(before) and _WRAPPED.fullmatch(after):
+        return Edit(line_start, line_end, code)
+    if is_mentioned(text, start, end) or _is_of_this_reply(known, call):
+        return Edit(start, end, f"`{code}`")
+    head = "" if _MARKER.fullmatch(before) else "\n"
+    stripped = len(before) - len(before.rstrip())
+    gap = len(after) - len(after.lstrip())
+    return Edit(start - (stripped if head else 0), end + gap, f"{head}{code}\n" if after.strip() else f"{head}{code}")
+
+
+def _is_of_this_reply(known: Known, call: Call) -> bool:
+    """Whether a run would be steered that the reply itself has just started: then the code is only talked about."""
+    started = [start.place for start in known.draft.starts if start.started.start_at is None]
+    return call.shortcode in STEERING and bool(started) and call.args.get("execution_id") == "execution_id"
+
+
+def fields_follow(text: str, end: int) -> bool:
+    """Whether a bracket closed a code too early."""
+    return _FIELDS_FOLLOW.match(text, end) is not None
+
+
+# The order of codes.
+
+
+def late_steps(known: Known, problems: Problems) -> Iterator[Edit]:
+    """Starts that come before the last step of what they start, moved behind it."""
+    late: dict[str, list[int]] = {}
+    for place, wrong in problems.items():
+        sheet = known.sheet(place)
+        if sheet is not None and any(problem.code == "late_step" for problem in wrong):
+            late.setdefault(sheet.id, []).append(place)
+    for sheet_id, places in late.items():
+        starts = [start.place for start in known.draft.starts if start.sheet.id == sheet_id and start.place < places[0]]
+        if len(starts) == 1:
+            yield _moved(known, starts[0], places[-1])
+
+
+def too_early(known: Known, place: int) -> Edit | None:
+    """A code before the workflow that it needs: moved behind its last step, or the workflow before it."""
+    calls = known.paper.calls
+    if calls[place].args.get("workflow_id") != "workflow_id":
+        return None
+    made = [number for number, call in enumerate(calls) if call.shortcode == CREATE and number > place]
+    if not made:
+        return None
+    if calls[place].shortcode == ADD_STEP:
+        return _moved(known, made[0], place)
+    following = [number for number in range(made[0], len(calls)) if calls[number].shortcode in (CREATE, ADD_STEP)]
+    ends = [number for number in following if calls[number].shortcode == CREATE and number > made[0]]
+    own = [number for number in following if not ends or number < ends[0]]
+    return _moved(known, place, own[-1])
+
+
+def _moved(known: Known, place: int, to: int) -> Edit:
+    """The stretch of the text in which a code is moved behind another one, or before it."""
+    text, calls = known.paper.text, known.paper.calls
+    start, end = _line_of(text, *calls[place].span)
+    code = text[slice(*calls[place].span)]
+    if place < to:
+        stop = calls[to].span[1]
+        return Edit(start, stop, f"{text[end:stop]}\n{code}")
+    begin = calls[to].span[0]
+    return Edit(begin, end, f"{code}\n{text[begin:start]}".rstrip())
+
+
+def _line_of(text: str, start: int, end: int) -> tuple[int, int]:
+    """A code with the rest of its line, where there is nothing else on it; its line break included."""
+    line_start = text.rfind("\n", 0, start) + 1
+    line_end = text.find("\n", end)
+    line_end = len(text) if line_end < 0 else line_end
+    if _MARKER.fullmatch(text[line_start:start]) and not text[end:line_end].strip():
+        return line_start, min(line_end + 1, len(text))
+    return start, end
+
+
+# Steps that there are already, and steps in a circle.
+
+
+def duplicate(known: Known, place: int) -> Edit | None:
+    """The second step of a name: another name, or nothing where it is the same step again."""
+    text, calls = known.paper.text, known.paper.calls
+    call, steps = calls[place], known.steps(place)
+    name = call.args.get("name")
+    same = [number for number in range(place) if calls[number].args == call.args and calls[number].shortcode == ADD_STEP]
+    if same:
+        start, _ = _line_of(text, *call.span)
+        before = calls[place - 1].span[0]
+        return Edit(before, call.span[1], text[before:start].rstrip())
+    if not isinstance(name, str):
+        return None
+    number = next(number for number in range(2, len(steps) + 3) if f"{name} {number}" not in steps)
+    renamed = {**call.args, "name": f"{name} {number}"}
+    return Edit(*call.span, write(known.commands[ADD_STEP], renamed))
+
+
+def circle(known: Known, place: int) -> Iterator[Edit]:
+    """A circle of steps, opened where a step waits for one that comes after it."""
+    sheet = next((each for each in known.draft.sheets if each.place == place), None)
+    for step in sheet.steps if sheet is not None else ():
+        own = sheet.places.get(step.name) if sheet is not None else None
+        call = None if own is None else known.paper.calls[own]
+        if sheet is None or call is None or call.shortcode != ADD_STEP:
+            continue
+        ahead = _ahead(sheet, step.name)
+        if ahead:
+            kept = [written for written, id in zip(call.args["dependencies"], step.dependencies, strict=True) if id not in ahead]
+            args = {key: value for key, value in call.args.items() if key != "dependencies"}
+            yield Edit(*call.span, write(known.commands[ADD_STEP], {**args, **({"dependencies": kept} if kept else {})}))
+
+
+def _ahead(sheet: Sheet, name: str) -> set[str]:
+    """The steps after a step for which it waits, and which wait for it."""
+    order = {step.id: number for number, step in enumerate(sheet.steps)}
+    waits = {step.id: set(step.dependencies) for step in sheet.steps}
+    own = sheet.names[name]
+    found = set()
+    for target in waits[own]:
+        if order.get(target, -1) > order[own] and own in _reached(waits, target):
+            found.add(target)
+    return found
+
+
+def _reached(waits: Mapping[str, set[str]], start: str) -> set[str]:
+    seen: set[str] = set()
+    left = [start]
+    while left:
+        for target in waits.get(left.pop(), ()):
+            if target not in seen:
+                seen.add(target)
+                left.append(target)
+    return seen
+
+
+# Codes inside codes.
+
+
+def nested(known: Known, place: int) -> Edit | None:
+    """A code as a field of another: before it, and named in it by its alias."""
+    text, calls = known.paper.text, known.paper.calls
+    if place + 1 >= len(calls):
+        return None
+    outer, inner = calls[place], calls[place + 1]
+    before = text[outer.span[0] : inner.span[0]]
+    closing = re.compile(r"[^\[\]\n]*\]").match(text, inner.span[1])
+    if "\n" in before or closing is None or inner.error is not None:
+        return None
+    command = known.commands.get(outer.shortcode)
+    if command is None:
+        return None
+    end = closing.end()
+    if not before.rstrip().endswith(":"):
+        return Edit(outer.span[0], end, f"{before.rstrip()}]\n{text[slice(*inner.span)]}")
+    refers = next((field.refers for field in command.fields if field.required and field.refers), None)
+    alias = f"{refers}_id" if refers in ("workflow", "execution") else ""
+    makes = "execution" if _starts(known, inner) else "workflow"
+    own = inner.args.get("workflow_id") if refers == "workflow" and makes == "execution" else None
+    outside = f"{before}{own or alias}{closing.group()}"
+    return Edit(outer.span[0], end, outside if own else f"{text[slice(*inner.span)]}\n{outside}")
+
+
+def _starts(known: Known, call: Call) -> bool:
+    return call.shortcode not in (CREATE, ADD_STEP) and known.commands[call.shortcode].kind == "makes"
