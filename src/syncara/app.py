@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from syncara import arguments
 from syncara.abc import Chat, HandlerFunction, ShortcodeFunction
 from syncara.core import events as e
-from syncara.core.errors import Problem, ValidationError
+from syncara.core.errors import DatabaseBusy, Problem, ValidationError
 from syncara.core.model import Workflow
 from syncara.core.views import Execution, LogLine
 from syncara.opening import Opening
@@ -326,6 +326,10 @@ class MultiStepProcessor(Opening):
         """
         return self._engine.approvals.listed(chat_id, status)
 
+    def get_approval(self, approval_id: str) -> Approval:
+        """The approval as it stands. Raises ApprovalError: not_found."""
+        return self._engine.approvals.get(approval_id)
+
     async def approve(self, approval_id: str, *, user_id: int | str, plan_hash: str | None = None) -> Approval:
         """Let a plan run that waits for a person. plan_hash: the plan that was looked at; another one is not approved.
 
@@ -334,19 +338,27 @@ class MultiStepProcessor(Opening):
         await self._started()
         return await self._engine.approvals.answer(approval_id, user_id, Answer(True, plan_hash))
 
-    def leave_answer(
-        self, approval_id: str, *, approve: bool, plan_hash: str | None = None, reason: str | None = None
-    ) -> None:
-        """Answer in the operator's name beside the process that runs the database; it takes the answer within a second.
-
-        Raises ApprovalError: not_found, expired, used.
-        """
-        self._engine.approvals.leave(approval_id, Answer(approve, plan_hash, reason))
-
     async def refuse(self, approval_id: str, *, user_id: int | str, reason: str | None = None) -> Approval:
         """End a run that waits for a person. Raises ApprovalError: not_found, expired, used, not_allowed."""
         await self._started()
         return await self._engine.approvals.answer(approval_id, user_id, Answer(False, reason=reason))
+
+    async def answer_approval(
+        self, approval_id: str, *, approve: bool, plan_hash: str | None = None, reason: str | None = None
+    ) -> Approval:
+        """Answer in the operator's name: whoever has the database itself at hand may, whatever their role in the chat.
+
+        Beside the process that runs the database the answer is left for that one, which takes it within a second, or
+        for the next one; until then the approval waits. Raises ApprovalError: not_found, expired, used, plan_changed.
+        """
+        from syncara.policy.approvals import OPERATOR  # noqa: PLC0415 - with it comes the engine
+
+        approvals, answer = self._engine.approvals, Answer(approve, plan_hash, reason)
+        try:
+            await self._started()
+        except DatabaseBusy:
+            return approvals.leave(approval_id, answer)
+        return await approvals.answer(approval_id, OPERATOR, answer, operator=True)
 
     # What steps can use.
 

@@ -253,8 +253,9 @@ async def test_an_answer_of_another_process_is_taken(tmp_path: Path, clock: Fake
     async with processor(tmp_path, Chats(), clock) as bot:
         reply = await asked(bot)
         beside = MultiStepProcessor(tmp_path / "bot.db", clock=clock)
-        beside.leave_answer(reply.approval_ids[0], approve=True)
+        left = await beside.answer_approval(reply.approval_ids[0], approve=True)
         beside.close()
         await bot.wait(reply.execution_ids[0], 20)
 
+        assert ("pending", "operator") == (left.status, bot.get_approval(left.id).answered_by)
     assert ["a.txt"] == files(workspace)

@@ -59,6 +59,7 @@ METHODS = {
     "retry_delay=5, condition=None, *, retry_backoff=2.0, max_retry_delay=300, "
     "run_when='none_failed', on_error='fail', save_as=None, on_crash='retry')",
     "add_steps": "(workflow_id, steps)",
+    "answer_approval": "await (approval_id, *, approve, plan_hash=None, reason=None)",
     "approve": "await (approval_id, *, user_id, plan_hash=None)",
     "cancel_execution": "await (execution_id, reason='')",
     "check_reply": "(text, *, chat_id=None, user_id=None, message_id=None, language=None, form='plain')",
@@ -76,6 +77,7 @@ METHODS = {
     "delete_workflow": "(workflow_id)",
     "execute_workflow": "await (workflow_id, context=None, user_id=None, chat_id=None, message_id=None, *, "
     "idempotency_key=None, start_at=None)",
+    "get_approval": "(approval_id)",
     "get_execution": "(execution_id)",
     "get_execution_progress": "(execution_id)",
     "get_history": "(execution_id)",
@@ -83,7 +85,6 @@ METHODS = {
     "get_workflow": "(workflow_id)",
     "give_command": "await (shortcode, fields, *, chat_id=None, user_id=None, language='en', form='plain')",
     "handler_schema": "(name)",
-    "leave_answer": "(approval_id, *, approve, plan_hash=None, reason=None)",
     "list_approvals": "(chat_id=None, status='pending')",
     "list_executions": "(status=None, workflow_id=None, chat_id=None, limit=100, offset=0)",
     "list_workflows": "(limit=100, offset=0)",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from syncara import ExecutionStatus, MultiStepProcessor
+import pytest
+
+from syncara import ExecutionStatus, MultiStepProcessor, ValidationError
 from syncara.policy.policy import read
 from tests.replies.support import Chats, traces
 
@@ -223,3 +225,26 @@ async def test_a_registered_family_is_understood(database: Path, chats: Chats) -
         await bot.wait(reply.execution_ids[0], 10)
 
     assert ["ana:2h"] == got
+
+
+async def test_half_a_character_does_no_harm(bot: MultiStepProcessor) -> None:
+    """What no database can store is shown as a question mark."""
+    reply = await bot.process_reply(f"tea \ud83c\n{CREATE}", chat_id=5, message_id=1)
+
+    assert (True, "tea ?") == (reply.ok, reply.text.split("\n")[0])
+
+
+async def test_what_is_no_text_is_refused(bot: MultiStepProcessor) -> None:
+    """A program's mistake is raised, not answered."""
+    with pytest.raises(ValidationError, match="a reply is text"):
+        await bot.process_reply(None, chat_id=5)  # type: ignore[arg-type]
+
+
+async def test_the_note_of_a_changed_message_shows_no_place(bot: MultiStepProcessor) -> None:
+    """It is about the reply as a whole."""
+    await bot.process_reply(TEA, chat_id=5, message_id=1)
+    reply = await bot.process_reply(CREATE, chat_id=5, message_id=1)
+
+    assert reply.note is not None
+    assert "1. message_changed: this message" in reply.note
+    assert "^" not in reply.note

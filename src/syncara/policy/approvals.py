@@ -14,17 +14,18 @@ from typing import Any, Literal
 
 import msgspec
 
-from syncara import arguments
+from syncara import answers, arguments
 from syncara.abc import Addition, Clock, Record, Store, Unsealed
 from syncara.core import events as e
 from syncara.core.board import Board
-from syncara.core.errors import ApprovalError, SyncaraError
+from syncara.core.errors import ApprovalError, DamagedError, SyncaraError, nearest
 from syncara.core.model import ExecutionStatus
 from syncara.ids import new_id
 from syncara.policy import audit
 from syncara.policy.approval import Answer, Approval
 from syncara.policy.gate import Gate, Judgement
 from syncara.policy.plan import plan_hash
+from syncara.policy.preview import planned
 from syncara.readers import Readers
 from syncara.runtimes.local import Boards, LocalRuntime
 
@@ -59,6 +60,20 @@ def record_of(approval: Approval, at: float) -> Record:
     return Record(KIND, approval.id, at, msgspec.json.encode(approval))
 
 
+def question(approval: Approval, how: str = "") -> answers.Answer:
+    """Asks a person. `how`: what is typed to answer, where that does not show in another way."""
+    return answers.approval_question(
+        approval.workflow_name,
+        approval.user_id,
+        map(planned, approval.effects),
+        approval_id=approval.id,
+        plan_hash=approval.plan_hash,
+        expires_at=approval.expires_at,
+        start_at=approval.start_at,
+        how=how,
+    )
+
+
 class Approvals:
     def __init__(self, store: Store, readers: Readers, runtime: LocalRuntime, gate: Gate, clock: Clock) -> None:
         self._store = store
@@ -77,8 +92,9 @@ class Approvals:
         """Raises ApprovalError code `not_found`."""
         record = self._store.record(KIND, arguments.text("approval_id", approval_id))
         if record is None or record.body is None:
-            message = f"there is no approval '{approval_id}'"
-            raise ApprovalError("not_found", message, "approval_id", "list_approvals() shows those that wait")
+            latest = [each.key for each in self._store.records(KIND, limit=50, newest_first=True)]
+            fix = nearest(approval_id, latest) or "list_approvals() shows those that wait"
+            raise ApprovalError("not_found", f"there is no approval '{approval_id}'", "approval_id", fix)
         return self._seen(msgspec.json.decode(record.body, type=Approval))
 
     def of(self, execution_id: str) -> Approval | None:
@@ -176,10 +192,17 @@ class Approvals:
 
     # Answers of other processes.
 
-    def leave(self, approval_id: str, answer: Answer) -> None:
-        """Write an answer down for the process that runs the database. Raises ApprovalError where it is too late."""
-        self._require_open(self.get(approval_id))
+    def leave(self, approval_id: str, answer: Answer) -> Approval:
+        """Write the operator's answer down for the process that runs the database. Raises ApprovalError as `answer`."""
+        approval = self.get(approval_id)
+        self._require_open(approval)
+        if answer.approve:
+            self._require_unchanged(approval, answer.plan_hash)
+        if self._store.record(ANSWER, approval_id) is not None:
+            fix = "wait until the process that runs the database takes it"
+            raise ApprovalError("used", "an answer to it has been left already", approval_id, fix)
         self._store.put(Record(ANSWER, approval_id, self._clock.now(), msgspec.json.encode(answer)))
+        return approval
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         self._turn, self._loop = asyncio.Lock(), loop
@@ -197,15 +220,23 @@ class Approvals:
             self._inbox = self._loop.create_task(self._look(), name="syncara approvals")
 
     async def _look(self) -> None:
-        while self.listed(None, "pending"):
+        while True:
+            try:
+                await self._take_left()
+                if not self.listed(None, "pending"):
+                    return
+            except SyncaraError as error:  # the disk takes no writes now; what was left stays there
+                logger.warning("answers to approvals are looked for again in %g s: %s", LOOK_S, error)
             await asyncio.sleep(LOOK_S)
-            for record in self._store.records(ANSWER):
-                answer = msgspec.json.decode(record.body or b"", type=Answer)
-                try:
-                    await self.answer(record.key, OPERATOR, answer, operator=True)
-                except SyncaraError as error:
-                    logger.warning("an answer to approval %s was not taken: %s", record.key, error)
-                self._store.put(record._replace(body=None))
+
+    async def _take_left(self) -> None:
+        for record in self._store.records(ANSWER):
+            answer = msgspec.json.decode(record.body or b"", type=Answer)
+            try:
+                await self.answer(record.key, OPERATOR, answer, operator=True)
+            except (ApprovalError, DamagedError) as error:
+                logger.warning("an answer to approval %s was not taken: %s", record.key, error)
+            self._store.put(record._replace(body=None))
 
 
 def _entry(answered: Approval, at: float) -> Unsealed:

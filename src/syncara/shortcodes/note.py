@@ -29,8 +29,10 @@ def write(text: str, problems: Sequence[CodeProblem]) -> str:
 
 def _one(text: str, number: int, problem: CodeProblem, suggested: set[str]) -> str:
     """The correction stands with the first problem of its code only."""
-    lines = [f"{number}. {problem.code}: {problem.shortcode}, {problem.message}"]
-    lines += [f"   {line}" for line in _caret(text, *problem.position)]
+    about = f"{problem.shortcode}, " if problem.shortcode else ""
+    lines = [f"{number}. {problem.code}: {about}{problem.message}"]
+    if problem.position[1]:  # of a reply as a whole there is no place to show
+        lines += [f"   {line}" for line in _caret(text, *problem.position)]
     if problem.fix:
         lines.append(f"   {problem.fix}")
     if problem.allowed and problem.allowed not in problem.fix:

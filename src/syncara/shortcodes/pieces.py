@@ -208,7 +208,7 @@ class Lexer:
 
     def _text_end(self, pos: int, start: int, *, colons: bool = True) -> int:
         """Where the text that runs from `pos` ends; `start` is where its piece began."""
-        text, size, depth = self._text, len(self._text), 0
+        text, size, depth, escaped = self._text, len(self._text), 0, 0
         while pos < size:
             match text[pos]:
                 case ":" if not depth and colons and not _URL.match(text, pos):
@@ -231,6 +231,9 @@ class Lexer:
                     run = _RUN.match(text, pos)
                     assert run is not None
                     pos = run.end() - 1
+                    if "\\" in run[0]:  # an escaped ] without an escaped [ before it closes a plain one
+                        escaped += run[0].count("\\[") - run[0].count("\\]")
+                        depth, escaped = max(depth + min(escaped, 0), 0), max(escaped, 0)
             pos += 1
         raise self._cut(start)
 

@@ -16,7 +16,7 @@ from syncara.answers import Form, Language
 from syncara.commands import available
 from syncara.commands.desk import Desk
 from syncara.core import views
-from syncara.core.errors import StorageError
+from syncara.core.errors import Problem, StorageError, ValidationError
 from syncara.core.graph import Plan
 from syncara.core.model import Workflow
 from syncara.core.views import Execution
@@ -59,11 +59,13 @@ class Replies:
 
     async def process(self, text: str, chat: Chat, language: Language | None, form: Form) -> Reply:
         """See `MultiStepProcessor.process_reply`."""
-        manner = Manner(language or answers.detect_language(text), form)
-        return await self._in_turn(chat, lambda: self._carry_out(text, chat, manner))
+        plain = _storable(text)
+        manner = Manner(language or answers.detect_language(plain), form)
+        return await self._in_turn(chat, lambda: self._carry_out(plain, chat, manner))
 
     def check(self, text: str, chat: Chat, language: Language | None, form: Form) -> Reply:
         """See `MultiStepProcessor.check_reply`."""
+        text = _storable(text)
         manner = Manner(language or answers.detect_language(text), form)
         stored = self._stored(text, chat, manner)
         if stored is not None:
@@ -233,6 +235,14 @@ def _compose(sheet: Paper, outcomes: Sequence[Outcome], form: Form) -> str:
         parts += [_prose(sheet.text[end : call.span[0]], form), outcome.text]
         end = call.span[1]
     return "".join([*parts, _prose(sheet.text[end:], form)])
+
+
+def _storable(text: Any) -> str:
+    """The text with a question mark for what is no character (half of a pair). Raises ValidationError for no text."""
+    if not isinstance(text, str):
+        message = f"a reply is text, and this is {type(text).__name__}"
+        raise ValidationError([Problem("wrong_type", "process_reply", message, "pass the assistant's reply")])
+    return text.encode(errors="replace").decode()
 
 
 def _prose(text: str, form: Form) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 
 from syncara.commands.registry import Command, families
-from syncara.shortcodes.characters import COLONS
+from syncara.shortcodes.characters import CLOSING, COLONS
 from syncara.shortcodes.heads import heads
 from syncara.shortcodes.places import Shown
 from syncara.shortcodes.problems import CodeProblem
@@ -22,21 +22,24 @@ _OPENING = r"(?:[\[［【〔「『⟦{(<｛（＜《〈]|&(?:#91|#x5[bB]|lbrack|
 _WORD = rf"(?<!\w)[^\W\d_][\w{_INVISIBLE}-]{{0,40}}+"
 _CANDIDATE = re.compile(
     rf"{_OPENING}[^\w\n]{{0,8}}(?P<first>{_WORD})(?P<between>\s?(?:[{COLONS}|/.>=;,_-]|->|→)?\s?)(?P<second>{_WORD})?"
-    rf"(?P<after>\s?[{COLONS}|/(\]}})>;,=]|\s?->|\s?→)(?P<next>\s?[\w-]*)",
+    rf"(?P<after>[`*_\"']{{0,3}}\s?(?:[{COLONS}|/({CLOSING};,=]|->|→))(?P<next>\s?[\w=\"'-]*)",
     re.MULTILINE,
 )
 _NAMED = re.compile(
     r"\{[^{}\n]{0,80}?[\"'“](?:tool|name|function|command|action|code|shortcode|tool_name|type|call|method)[\"'”]\s*:"
     r"\s*[\"'“]\[?(?P<name>[\w.:]{3,60})[\"'”]"
+    r"|<(?:(?:function|tool|invoke|call)=)?(?P<tag>[A-Za-z]\w{2,40}[:.]\w{2,40})(?=[\s/>])"
     r"|<\w+[^<>\n]{0,40}?\sname\s*=\s*[\"'](?P<attribute>[\w.:]{3,60})[\"']"
-    r"|<(?P<tag>[A-Za-z]\w{2,40}[:.]\w{2,40})(?=[\s/>])"
 )
-_ALIAS = re.compile(r"\s?(?:workflow_id|execution_id|message_id|wf_\w+|ex_\w+)")
+_ALIAS = re.compile(r"\s?(?:\w+=)?[\"']?(?:workflow_id|execution_id|message_id|wf_\w+|ex_\w+)")
+_ALIAS_WITHIN = re.compile(r"[\"'](?:workflow_id|execution_id)[\"']")
+_REST_CHARS = 120
 _KINDS = frozenset(
     {"WORKFLOW", "WORKFLOWS", "STEP", "STEPS", "TASK", "FLOW", "EXECUTION", "AGENT", "BOT", "ACTION", "TOOL", "COMMAND"}
     | {"ALUR", "LANGKAH", "SYNCARA", "SHORTCODE", "PROCESSOR", "MULTI", "AI", "SYSTEM", "CHAT", "TUGAS", "PERINTAH"}
 )
 """What stands in the place of the family."""
+_CLOSERS = CLOSING.replace("\\", "")
 CANDIDATES_MAX = 200
 """How many stretches of prose are looked at closely."""
 _LOOKS_ONLY = frozenset({"STATUS", "PROGRESS", "SHOW", "WHY", "HELP"})
@@ -96,7 +99,8 @@ def _suspects(
             found.append((_start(candidate), candidate.end("after"), shortcode))
     named = (each for each in _NAMED.finditer(text) if not _is_within(each.start(), taken))
     for call in islice(named, CANDIDATES_MAX):
-        shortcode = _of_tool(next(filter(None, call.groups())), commands)
+        rest = text[call.end() : call.end() + _REST_CHARS]
+        shortcode = _of_tool(next(filter(None, call.groups())), commands, has_alias=_ALIAS_WITHIN.search(rest) is not None)
         if shortcode is not None:
             found.append((call.start(), call.end(), shortcode))
     return sorted(found)[:PROBLEMS_MAX]
@@ -112,7 +116,7 @@ def _start(candidate: re.Match[str]) -> int:
 
 
 def _of_words(candidate: re.Match[str], commands: Mapping[str, Command]) -> str | None:
-    first, second, after = _visible(candidate["first"]), _visible(candidate["second"] or ""), candidate["after"].strip()
+    first, second, after = _visible(candidate["first"]), _visible(candidate["second"] or ""), candidate["after"].strip("`*_\"' ")
     bracketed = candidate.string[candidate.start() : candidate.start("first")].strip(" \t>*+•-0123456789.)") != ""
     tight = not candidate["next"].startswith(" ") or bool(_ALIAS.match(candidate["next"]))
     between = candidate["between"]
@@ -126,11 +130,11 @@ def _of_words(candidate: re.Match[str], commands: Mapping[str, Command]) -> str 
         shortcode = _of_family(first, second, commands, candidate["next"])
         if shortcode is not None and (bracketed or after == "(") and (tight or after in "]})>("):
             return shortcode
-    if between.strip() in ("", *COLONS) or (not second and after in COLONS):
+    if between.strip() in ("", *COLONS):
         rest = f"{second}{candidate['after']}" if second else candidate["next"]
-        if (between.strip() or after in COLONS) and not between.endswith(" "):
+        if (between.strip() or after in COLONS or (after in _CLOSERS and "_" in first)) and not between.endswith(" "):
             return _lone(first, rest, commands, bracketed=bracketed)
-    if after == "(" and not between and not second and "_" in first:
+    if after == "(" and not between and not second and ("_" in first or _ALIAS.match(candidate["next"])):
         return _named(first, commands, exact=True)
     return None
 
@@ -186,12 +190,12 @@ def _is_handler(written: str) -> bool:
     return words.meaning("handlers", written, set(map(str, words.names("handlers")))) is not None
 
 
-def _of_tool(written: str, commands: Mapping[str, Command]) -> str | None:
+def _of_tool(written: str, commands: Mapping[str, Command], *, has_alias: bool) -> str | None:
     """The command of a tool call: `MULTISTEP:CREATE_WORKFLOW`, `multistep.execute`, `create_workflow`."""
     family, colon, name = written.replace(".", ":").rpartition(":")
     if colon:
         return _of_family(family, name, commands)
-    return _named(written, commands, exact=True) if "_" in written else None
+    return _named(written, commands, exact=True) if "_" in written or has_alias else None
 
 
 # What is shown as code.

@@ -7,7 +7,7 @@ from itertools import combinations
 
 from syncara.abc import NewSteps, NewWorkflow, Record
 from syncara.testing.coverage import Coverage
-from syncara.testing.evidence import DISK_FULL, Asked, Evidence, Request
+from syncara.testing.evidence import DISK_FULL, Asked, Evidence
 from syncara.testing.plan import Flaw
 from syncara.testing.rules import need
 from syncara.testing.together import KIND
@@ -45,7 +45,7 @@ class BundleRules:
         facts = {id(request) for asked in self.evidence.asked for request in asked.facts}
         for request in self.evidence.requests:
             if request.answer == "refused" and id(request) not in facts and request.code != "unknown_handler":
-                self._refusal(request.code, request)
+                self._refusal(request.code, f"{request.verb} {request.execution_id}", request.process)
         for one, other in combinations(self.evidence.asked, 2):
             if _steered(one) & _steered(other) and _beside(one, other):
                 self.coverage.count("bundle", "steered twice at once")
@@ -90,12 +90,12 @@ class BundleRules:
         elif asked.answer is not None:
             need(not written, f"a bundle that was refused did not happen: {asked.key}")
             if asked.answer != CODES.get(asked.bundle.flaw):
-                self._refusal(asked.answer, asked)
+                self._refusal(asked.answer, asked.key, asked.process)
 
-    def _refusal(self, code: str, what: Asked | Request) -> None:
+    def _refusal(self, code: str, what: str, process: int) -> None:
         """Nothing is refused for what somebody else has asked for."""
         full = code in DISK_FULL and bool(self.evidence.scenario.full)
-        stopped = code == "stopped" and self.evidence.processes[what.process].clean
+        stopped = code == "stopped" and self.evidence.processes[process].clean
         need(full or stopped, f"only a full disk or a stop refuses what is right, not {code}: {what}")
 
     def _count(self, asked: Asked, written: bool) -> None:

@@ -93,25 +93,20 @@ class SimulatedStore:
     """A Store over a memory disk that outlives it. What is not `append` or `release` goes straight to the disk."""
 
     def __init__(
-        self,
-        disk: MemoryDisk,
-        process: Process,
-        scenario: Scenario,
-        journals: dict[str, Journal],
-        commits: list[Commit],
-        inline: Any,
+        self, disk: MemoryDisk, process: Process, scenario: Scenario, journals: dict[str, Journal], inline: Any
     ) -> None:
         self._store = MemoryStore(disk)
         self._process = process
         self._scenario = scenario
         self._journals = journals
-        self._commits = commits
         self._inline = inline
         """Says whether a commit that may be made inline is."""
         self._ids: dict[int, str] = {}
         self._queue: list[_Append] = []
         self._busy = False
         self.on_commit: Any = None
+        self.commits: list[Commit] = []
+        """Every commit in order, those of earlier processes included where they are given."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
@@ -179,7 +174,7 @@ class SimulatedStore:
         if error is None:
             for entry in item.entries:
                 self._record(entry)
-            self._commits.append(Commit(self._process.clock.elapsed, item.changes))
+            self.commits.append(Commit(self._process.clock.elapsed, item.changes))
         elif not item.changes:
             raise error
         return error
@@ -196,7 +191,7 @@ class SimulatedStore:
         assert entry.checksum == journal.checksum, "each entry's checksum continues the one before"
         events = msgspec.json.decode(entry.body)
         clock = self._process.clock
-        commit = len(self._commits)
+        commit = len(self.commits)
         journal.transactions.append(Transaction(self._process.number, clock.elapsed, clock.now(), commit, events))
         journal.committed += entry.events
         journal.finished = bool(events) and events[-1]["event"] == "Finished"

@@ -170,12 +170,12 @@ class Scenario:
     runs: tuple[PlannedRun, ...]
     operations: tuple[Operation, ...]
     endings: tuple[Ending, ...]
-    bundles: tuple[Bundle, ...] = ()
     full: tuple[tuple[float, float], ...] = ()
     """When the disk is full."""
     commit_seconds: float = 0.002
     inline: float = 0.5
     """The share of commits, of those that may be, done before `append` returns."""
+    bundles: tuple[Bundle, ...] = ()
 
     @property
     def shifted(self) -> bool:

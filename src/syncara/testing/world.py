@@ -90,11 +90,9 @@ class _Life:
         self.late = before.late if before else None
         self.turns = 0
         self.all_ended = False
-        evidence = self.evidence
-        evidence.processes.append(process)
-        self.store = SimulatedStore(
-            world.disk, process, world.scenario, evidence.journals, evidence.commits, self._inline
-        )
+        self.evidence.processes.append(process)
+        self.store = SimulatedStore(world.disk, process, world.scenario, self.evidence.journals, self._inline)
+        self.store.commits = self.evidence.commits
 
     def run(self) -> bool:
         """Whether everything has ended; False when the process ended before that."""

@@ -14,12 +14,14 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from syncara.commands.registry import Command, Field
+from syncara.shortcodes.characters import COLONS
 from syncara.shortcodes.repair import words
 from syncara.shortcodes.repair.guesses import Guess, Guesser
 
 PIECES_MAX = 24
 _LATEST = ("workflow", "execution")
 """What has an alias for the latest."""
+_ALIASES = ("workflow_id", "execution_id", "message_id")
 PRICE_MAX = 12.0
 """What a way may cost at the most; dearer ones are guesses without ground."""
 
@@ -57,7 +59,7 @@ class Way(NamedTuple):
     args: dict[str, Any]
 
 
-def assign(command: Command, pieces: Sequence[Piece], text: str, guesser: Guesser) -> dict[str, Any] | None:
+def assign(command: Command, pieces: Sequence[Piece], text: str, guesser: Guesser) -> Way | None:
     """The fields of a command, or None when too much would have to be guessed. `text` is what the pieces are of."""
     if len(pieces) > PIECES_MAX:
         return None
@@ -73,7 +75,7 @@ def assign(command: Command, pieces: Sequence[Piece], text: str, guesser: Guesse
     for field in command.fields:
         if field.required and field.name not in found and field.refers in _LATEST:
             found[field.name] = f"{field.refers}_id"
-    return found
+    return Way(best.price, found)
 
 
 # Labels.
@@ -128,6 +130,8 @@ def _is_fields(command: Command, value: dict[str, Any], number: int, pieces: Seq
     takes_json = [field for field in command.fields if field.form == "json" and not field.named]
     if not takes_json:
         return len(known) == len(value)
+    if len(known) == len(value) and not exact.isdisjoint(_ALIASES):
+        return True
     required = {field.name for field in command.fields if field.required and not field.refers}
     if required and required <= {field.name for field in known} and len(exact) * 2 >= len(value):
         return True
@@ -138,25 +142,27 @@ def _is_fields(command: Command, value: dict[str, Any], number: int, pieces: Seq
 
 
 def _with_labels_joined(command: Command, pieces: list[Piece], text: str) -> list[Piece]:
-    """`name`, ` Tea`, `timeout`, ` 60` as `name: Tea`, `timeout: 60`: labels that have become pieces of their own."""
-    is_label = [isinstance(piece.value, str) and field_of(command, piece.value, alike=0.9) for piece in pieces]
-    places = [number for number, label in enumerate(is_label[:-1]) if label and not is_label[number + 1]]
+    """`name`, ` Tea`, `timeout`, ` 60` with the labels, which have become pieces of their own, at their values."""
+    labels = [_lone_label(command, piece, text) for piece in pieces]
+    places = [number for number, label in enumerate(labels[:-1]) if label and not labels[number + 1]]
     spaced = [place for place in places if text[pieces[place].end + 1 : pieces[place].end + 2].isspace()]
     if len(places) < 2 and not spaced:  # noqa: PLR2004 - a single one may be a value
         return pieces
-    joined, number = [], 0
-    while number < len(pieces):
-        if number in places:
-            label, value = pieces[number], pieces[number + 1]
-            field = field_of(command, str(label.value), alike=0.9)
-            assert field is not None
-            written = value.value if isinstance(value.value, str) else text[value.start : value.end]
-            joined.append(Piece(label.start, value.end, f"{field.name}={written}" if value.value is not None else None))
-            number += 2
-        else:
-            joined.append(pieces[number])
-            number += 1
+    joined = []
+    for number, piece in enumerate(pieces):
+        if number - 1 in places:
+            joined.append(Piece(pieces[number - 1].start, piece.end, piece.value, labels[number - 1]))
+        elif number not in places:
+            joined.append(piece)
     return joined
+
+
+def _lone_label(command: Command, piece: Piece, text: str) -> str:
+    """The field that a piece names, when it may be a label and a colon follows it."""
+    if not isinstance(piece.value, str) or piece.value in _ALIASES or text[piece.end : piece.end + 1] not in COLONS:
+        return ""
+    field = field_of(command, piece.value, alike=0.9)
+    return "" if field is None else field.name
 
 
 def field_of(command: Command, label: str, *, alike: float = 0.8) -> Field | None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from syncara.commands.registry import Command
 from syncara.shortcodes.paper import Paper
 from syncara.shortcodes.problems import CodeProblem
 from syncara.shortcodes.repair import mending, naming, placing, reading
 from syncara.shortcodes.repair.edits import Edit
 from syncara.shortcodes.repair.known import Known
+from syncara.shortcodes.repair.reading import Said
 from syncara.shortcodes.repair.writing import write
 
 _RESHAPED = frozenset(
@@ -56,7 +55,7 @@ def _read_again(known: Known, place: int) -> Edit | None:
     found = reading.read(known, place)
     if found is None or (call.error.code == "cut_off" and not _is_whole(known, found)):
         return None
-    return _edit(known, place, found.command, found.args, found.start, found.end)
+    return _edit(known, place, found.codes, found.start, found.end)
 
 
 def _is_whole(known: Known, found: reading.Reading) -> bool:
@@ -65,7 +64,7 @@ def _is_whole(known: Known, found: reading.Reading) -> bool:
     if found.complete:
         return "{" not in written or "}" in written[-3:] or written.count("{") == written.count("}")
     last = written.rpartition(":")[2].strip()
-    return last in ("workflow_id", "execution_id") and last in found.args.values()
+    return last in ("workflow_id", "execution_id") and last in found.codes[0].args.values()
 
 
 def _corrected(known: Known, place: int, wrong: list[CodeProblem]) -> Iterator[Edit]:
@@ -82,8 +81,8 @@ def _corrected(known: Known, place: int, wrong: list[CodeProblem]) -> Iterator[E
     elif codes & {"not_found", "alias_too_early"} and (early := placing.too_early(known, place)) is not None:
         edit = early
     else:
-        args = _reshaped(known, place, wrong)
-        edit = None if args is None else _edit(known, place, known.commands[call.shortcode], args, *call.span)
+        codes = _reshaped(known, place, wrong)
+        edit = None if codes is None else _edit(known, place, codes, *call.span)
     if edit is not None:
         yield edit
 
@@ -93,30 +92,27 @@ def _misplaced(known: Known, place: int) -> Edit | None:
     if placing.fields_follow(known.paper.text, call.span[1]):
         found = reading.read(known, place)
         if found is not None and found.end > call.span[1]:
-            return _edit(known, place, found.command, found.args, found.start, found.end)
+            return _edit(known, place, found.codes, found.start, found.end)
     return placing.in_sentence(known, place)
 
 
-def _reshaped(known: Known, place: int, wrong: list[CodeProblem]) -> dict[str, Any] | None:
-    """The fields of a code that can be read, where one may stand in the place of another."""
+def _reshaped(known: Known, place: int, wrong: list[CodeProblem]) -> list[Said] | None:
+    """What a code says that can be read, where one field may stand in the place of another."""
     call = known.paper.calls[place]
-    args = dict(call.args)
+    command, args = known.commands[call.shortcode], dict(call.args)
     for problem in wrong:
         if problem.code == "delay_exceeds_timeout":
             seconds = [word for word in problem.fix.split() if word.isdigit()]
-            if len(seconds) != 1 or "name" not in args:
-                return None
-            return {**args, "timeout": int(seconds[0])}
+            return [Said(command, {**args, "timeout": int(seconds[0])})] if seconds and "name" in args else None
         if problem.code in _NAMELESS and problem.field == "name" and "name" not in args:
             name = naming.missing(known, place)
-            return None if name is None else {**args, "name": name}
-    if any(problem.code in _RESHAPED for problem in wrong):
-        again = reading.read(known, place)
-        if again is not None and again.command.shortcode == call.shortcode:
-            return again.args
-    return args
+            return None if name is None else [Said(command, {**args, "name": name})]
+    again = reading.read(known, place) if any(problem.code in _RESHAPED for problem in wrong) else None
+    if again is not None and again.codes[0].command.shortcode == call.shortcode:
+        return again.codes
+    return [Said(command, args)]
 
 
-def _edit(known: Known, place: int, command: Command, args: dict[str, Any], start: int, end: int) -> Edit | None:
-    text = write(command, mending.mend(known, place, command, args))
+def _edit(known: Known, place: int, codes: list[Said], start: int, end: int) -> Edit | None:
+    text = "\n".join(write(command, mending.mend(known, place, command, args)) for command, args in codes)
     return None if text == known.paper.text[start:end] else Edit(start, end, text)

@@ -20,6 +20,7 @@ _IDENTIFIER = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)+|[a-z]{2,20}")
 _QUOTES = "\"'“”‘’"
 _ALIASES = ("workflow_id", "execution_id")
 _COMPARES = re.compile(r"[<>=]=?|\b(?:context|steps)\b")
+_ASSIGNED = re.compile(r"\w+\s*=")
 _WITHOUT_ITS_NAME = 5
 _LIST_END = re.compile(r"[,;|\n]")
 
@@ -36,7 +37,7 @@ class Guesser:
 
     def __init__(self, known: Known, place: int) -> None:
         self._known = known
-        self._references = References(known, place)
+        self._references = References(known, place, known.paper.calls[place].args.get("name"))
 
     def guess(self, field: Field, written: Any) -> Guess | None:
         if written is None:
@@ -143,7 +144,7 @@ class Guesser:
             listed = [each.strip().strip(_QUOTES) for each in _LIST_END.split(written) if each.strip()]
             return Guess(3.5, listed) if len(listed) > 1 else None
         paired = pairs(written)
-        if paired is not None and all(paired.values()):
+        if paired is not None and (all(map(_is_param, paired)) or _ASSIGNED.match(written)):
             return Guess(1, paired)
         return Guess(3, written.strip(_QUOTES)) if field.name == "params" else None
 
@@ -189,3 +190,8 @@ class Guesser:
         if values.number(written) is not None:
             return 3
         return 2.5 if written in self._known.handlers else 1
+
+
+def _is_param(word: str) -> bool:
+    """Whether handlers have a param of that name, or of what the word stands for."""
+    return plain(word) in words.table("params") or word in words.names("params")

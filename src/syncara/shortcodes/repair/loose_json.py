@@ -11,6 +11,7 @@ import re
 from typing import Any, NamedTuple
 
 from syncara.core.limits import JSON_DEPTH_MAX
+from syncara.shortcodes.characters import CLOSING
 from syncara.shortcodes.lenient import PLACEHOLDER
 
 _SPACE = re.compile(r"(?:[\s\u200b\ufeff]|//[^\n]*|/\*.*?\*/|#[^\n]*)*", re.DOTALL)
@@ -23,7 +24,7 @@ _NEXT_MEMBER = re.compile(rf"\s*[,;]?\s*(?:(?://|#)[^\n]*\n\s*)?{_NEXT_KEY}")
 _AFTER_COMMA = re.compile(rf"\s*[,;]\s*(?:$|[}}\]]|//|#|/\*|{_NEXT_KEY})")
 _NEXT_ITEM = re.compile(r"\s+[\"“](?=[^\s,\]])|\s*,\s*(?:[\"'“”„‟‘’{\[\d-]|true|false|null|//|#|/\*|\]|$)|\s*\]|\s*$")
 _MEMBER_IN_TEXT = re.compile(r"\s*,\s*[\"“”][\w$.-]{1,60}[\"“”]\s*:\s*(?=[\"“”{\[\d]|true|false|null)")
-_CLOSERS = re.compile(r"\s*[}\])]+\s*(?=[:,|}\]]|//|#|$|\n)|\s*$")
+_CLOSERS = re.compile(rf"\s*[{CLOSING}\\]+\s*(?=[:,|{CLOSING}]|//|#|$|\n)|\s*$")
 _NEXT_FIELD = re.compile(r"\s*:(?!//)")
 _CLOSERS_AT_END = re.compile(r"\s*[}\]]+(?=\s*(?::(?!//)[^{}]*)?\]?\s*$)")
 _SURE_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")

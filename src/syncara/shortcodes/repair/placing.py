@@ -10,11 +10,10 @@ from syncara.shortcodes.places import is_mentioned
 from syncara.shortcodes.problems import CodeProblem
 from syncara.shortcodes.repair.edits import Edit
 from syncara.shortcodes.repair.known import Known
-from syncara.shortcodes.repair.reading import ADD_STEP
+from syncara.shortcodes.repair.reading import ADD_STEP, CREATE
 from syncara.shortcodes.repair.writing import write
 from syncara.shortcodes.scanner import Call
 
-CREATE = "MULTISTEP:CREATE_WORKFLOW"
 STEERING = ("MULTISTEP:CANCEL", "MULTISTEP:PAUSE", "MULTISTEP:RESUME", "MULTISTEP:UNSCHEDULE")
 
 _MARKER = re.compile(r"[ \t]*(?:(?:[-*+•]|\d+[.)]|#+|>)[ \t]*)*[*_]*\Z")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from syncara.commands.registry import Command
-from syncara.shortcodes.characters import COLONS
+from syncara.shortcodes.characters import CLOSING, COLONS
 from syncara.shortcodes.repair import tool_calls, words
 from syncara.shortcodes.repair.assigning import Piece, assign
 from syncara.shortcodes.repair.guesses import Guesser
@@ -17,28 +17,39 @@ from syncara.shortcodes.repair.splitting import Cleaned, cleaned, split
 from syncara.shortcodes.repair.words import plain
 
 ADD_STEP = "MULTISTEP:ADD_STEP"
+CREATE = "MULTISTEP:CREATE_WORKFLOW"
 
 _PAIRS = dict(zip("[{(<［【〔「『｛（＜《〈⟦〖", "]})>］】〕」』｝）＞》〉⟧〗", strict=True))
 _ENTITY_OPENERS = ("&#91;", "&lbrack;", "&lsqb;", "&#x5b;", "&#x5B;", "&lt;", "&#123;", "&lpar;", "&#40;")
 _HEAD = re.compile(r"(?:[^\w]|_)*")
 _WORD = re.compile(r"[^\W\d_](?:[\w-]*[^\W_])?")
 _SEPARATOR = re.compile(
-    rf"[*_\"'`]*\s*(?:(?P<mark>->|→|=>|::|[{COLONS}|,;/.=(>{{]|\s-\s)\s*|(?P<end>[\]\)}}>】」）］])|(?P<space>\s))[*_\"'`]*"
+    rf"[*_\"'`]*\s*(?:(?P<mark>->|→|=>|::|[{COLONS}|,;/.=(>{{]|\s-\s)\s*|(?P<end>[{CLOSING}])|(?P<space>\s))[*_`]*"
 )
 _AROUND = re.compile(r"[ \t]*(?:\*{1,3}|_{1,3}|~~|`|\"|'|“|”|‘|’|«|»|&quot;|</?(?:b|i|u|s|em|strong|p|span|q)>)")
 _BEFORE = re.compile(r"(?:\*{1,3}|_{1,3}|~~|`|\"|'|“|”|‘|’|«|»|&quot;|<(?:b|i|u|s|em|strong|p|span|q)>)[ \t]*\Z")
 _LINK = re.compile(r"\([^\s()]*\)")
 _STRAYS = re.compile(r"(?:[ \t]*\\?[\]})>])+|(?:&#93;|&rbrack;|&rsqb;|&gt;)+")
+_SEPARATORS = (":", "|", ";", ",", "->", "→", "/", ".", "=")
+_GOOD = 4.0
+"""The price of a reading that needs no other to be tried."""
 _CHARS_BEFORE = 16
 _WORDS_MAX = 4
+
+
+class Said(NamedTuple):
+    """A code by what it says."""
+
+    command: Command
+    args: dict[str, Any]
 
 
 class Reading(NamedTuple):
     start: int
     """Where in the text the code begins, with what is wrapped around it."""
     end: int
-    command: Command
-    args: dict[str, Any]
+    codes: list[Said]
+    """One; several where a list of steps was written as one step."""
     complete: bool
     """Whether it is closed."""
 
@@ -55,7 +66,7 @@ class _Head(NamedTuple):
 def read(known: Known, place: int) -> Reading | None:
     """What the code at a place of the reply says; None when that cannot be told with confidence."""
     text, calls = known.paper.text, known.paper.calls
-    start = calls[place].span[0]
+    start = _begin(text, calls[place].span[0])
     limit = calls[place + 1].span[0] if place + 1 < len(calls) else len(text)
     return read_at(known, place, start, max(limit, start + 1))
 
@@ -64,36 +75,106 @@ def read_at(known: Known, place: int, start: int, limit: int) -> Reading | None:
     """The code that begins at `start` and ends before `limit`."""
     text = known.paper.text
     clean = cleaned(text, start, limit)
-    guesser = Guesser(known, place)
+    found = _tool_call(known, place, clean) or _code(known, place, clean, _opener(text, start))
+    if found is None:
+        return None
+    end = clean.origin[min(found.end, len(clean.text))]
+    return _around(text, Reading(start, end, found.codes, found.complete), limit)
+
+
+class _Found(NamedTuple):
+    price: float
+    end: int
+    """In the cleaned text."""
+    codes: list[Said]
+    complete: bool
+
+
+def _tool_call(known: Known, place: int, clean: Cleaned) -> _Found | None:
     called = tool_calls.read(clean.text, known)
-    if called is not None:
-        end = clean.origin[called.end]
-        args = assign(called.command, called.pieces, "", guesser)
-        return None if args is None else _around(text, Reading(start, end, called.command, args, True), limit)  # noqa: FBT003
+    if called is None:
+        return None
+    codes = _codes(known, place, called.command, called.pieces, "")
+    return None if codes is None else _Found(0, called.end, codes[1], complete=True)
+
+
+def _code(known: Known, place: int, clean: Cleaned, opener: str) -> _Found | None:
+    """What is least unlikely, whatever sign separates the fields."""
     head = _head(clean.text, known)
     if head is None:
         return None
-    opener = _opener(text, start)
+    others = [mark for mark in _SEPARATORS if mark != head.separator and mark in clean.text[head.end :]]
+    best: _Found | None = None
+    for separator in [","] if head.separator == "(" else [head.separator, *others]:
+        found = _separated(known, place, clean.text, head, separator, opener)
+        if found is not None and (best is None or found.price < best.price):
+            best = found
+        if best is not None and best.price <= _GOOD:
+            break
+    return best
+
+
+def _separated(
+    known: Known, place: int, text: str, head: _Head, separator: str, opener: str
+) -> _Found | None:
     closer = ")" if head.separator == "(" else _PAIRS.get(opener, "")
-    separator = "," if head.separator == "(" else head.separator
+    command = known.commands[head.shortcode]
     try:
-        found = split(clean.text, head.end, separator, closer)
+        found = split(text, head.end, separator, closer)
     except Hopeless:
         return None
-    if separator == " " and len(found.pieces) > 1 and any(":" in str(piece.value) for piece in found.pieces[:1]):
-        found = split(clean.text, head.end, ":", closer)
-    command = known.commands[head.shortcode]
-    pieces = _with_handler(command, found.pieces, head.handler)
-    if command.fields and command.fields[0].form == "rest":
-        args: dict[str, Any] | None = {command.fields[0].name: clean.text[head.end : found.end].strip()}
-    else:
-        args = assign(command, pieces, clean.text, guesser)
-    if args is None:
-        return None
     end = found.end + (1 if found.closed and closer else 0)
-    end = min(end, len(clean.text))
-    reading = Reading(start, clean.origin[end], command, args, found.closed)
-    return _around(text, reading, limit)
+    if command.fields and command.fields[0].form == "rest":
+        written = text[head.end : found.end].strip()
+        return _Found(0, end, [Said(command, {command.fields[0].name: written} if written else {})], found.closed)
+    codes = _codes(known, place, command, _with_handler(found.pieces, head.handler), text)
+    return None if codes is None else _Found(codes[0], end, codes[1], found.closed)
+
+
+def _codes(
+    known: Known, place: int, command: Command, pieces: Sequence[Piece], text: str
+) -> tuple[float, list[Said]] | None:
+    """The code that the pieces make, and its price; where they hold a list of steps, one for each."""
+    guesser = Guesser(known, place)
+    steps = _steps(command, pieces) if ADD_STEP in known.commands else None
+    if steps is None:
+        way = assign(command, pieces, text, guesser)
+        return None if way is None else (way.price, [Said(command, way.args)])
+    others, listed = steps
+    found: list[Said] = []
+    if command.shortcode != ADD_STEP:
+        way = assign(command, others, text, guesser)
+        if way is None:
+            return None
+        found, others = [Said(command, way.args)], [Piece(0, 0, "workflow_id")]
+    for step in listed:
+        way = assign(known.commands[ADD_STEP], [*others, Piece(0, 0, step)], text, guesser)
+        if way is None:
+            return None
+        found.append(Said(known.commands[ADD_STEP], way.args))
+    return 0, found
+
+
+def _steps(command: Command, pieces: Sequence[Piece]) -> tuple[list[Piece], list[dict[str, Any]]] | None:
+    """A list of steps among the pieces of a command that takes none, and the other pieces."""
+    if command.shortcode not in (ADD_STEP, CREATE):
+        return None
+    for piece in pieces:
+        listed, rest = piece.value, []
+        if isinstance(listed, dict) and isinstance(listed.get("steps"), list) and command.shortcode == CREATE:
+            rest = [piece._replace(value={key: value for key, value in listed.items() if key != "steps"})]
+            listed = listed["steps"]
+        named = isinstance(listed, list) and all(isinstance(each, dict) and "name" in each for each in listed)
+        if named and listed:
+            return [*rest, *(other for other in pieces if other is not piece)], listed
+    return None
+
+
+def _begin(text: str, start: int) -> int:
+    """With the bracket before it that was written as an entity."""
+    before = text[max(0, start - _CHARS_BEFORE) : start]
+    entity = next((entity for entity in _ENTITY_OPENERS if before.endswith(entity)), "")
+    return start - len(entity)
 
 
 def _opener(text: str, start: int) -> str:
@@ -104,7 +185,7 @@ def _opener(text: str, start: int) -> str:
     return text[at] if text[at] in _PAIRS else ""
 
 
-def _with_handler(command: Command, pieces: Sequence[Piece], handler: str) -> Sequence[Piece]:
+def _with_handler(pieces: Sequence[Piece], handler: str) -> Sequence[Piece]:
     """With the handler, which stood in the place of the command, behind the name of the step."""
     if not handler:
         return pieces
@@ -146,7 +227,8 @@ def _head(text: str, known: Known) -> _Head | None:
             found.append((word.group(), "", word.end()))
             break
         mark = separator["mark"] or ("" if separator["end"] else " ")
-        found.append((word.group(), mark, word.end() if separator["end"] else separator.end()))
+        after = separator.start("mark") if mark == "{" else separator.end()
+        found.append((word.group(), mark, word.end() if separator["end"] else after))
         if separator["end"] or mark in ("(", "{"):
             break
         pos = separator.end()
@@ -181,13 +263,11 @@ def _weigh(found: Sequence[tuple[str, str, int]], family: int, stop: int, known:
     if shortcode is not None:
         score += 3 if plain(shortcode.partition(":")[2]) == plain(written) else 2
     else:
-        score += 1.5 if name else -1
-    if score < 2:  # noqa: PLR2004 - a word that may be a command, and nothing else
-        return None
+        score += 1.5 if name else 0
     _, mark, end = found[stop - 1]
-    separator = {"：": ":", "﹕": ":", "︰": ":", "∶": ":", "::": ":", "=": ":", ".": ":", ">": ":", "": ":"}.get(
+    separator = {"：": ":", "﹕": ":", "︰": ":", "∶": ":", "::": ":", ">": ":", "": ":"}.get(
         mark, mark
     )
     if mark == "{":
-        separator, end = ":", end - 1
+        separator = ":"
     return _Head(score, shortcode or ADD_STEP, handler, separator.strip() or " ", end)

@@ -23,6 +23,7 @@ _STEP_NUMBER = re.compile(
     r"0*(\d{1,4})(?:st|nd|rd|th)?[\s_-]*(?:id|step)?",
     re.IGNORECASE,
 )
+_STEP_ALIAS = re.compile(r"step_?\d{1,6}(?:_id)?", re.IGNORECASE)
 _JOINT = re.compile(r"\s*(?:[,;&+|/:\n]|->|→|=>)\s*|\s+(?=step)", re.IGNORECASE)
 _ID_LIKE = re.compile(r"[\w-]*\d[\w-]*|(?:wf|ex|flow|run|id)[_-]\w+", re.IGNORECASE)
 
@@ -43,13 +44,15 @@ class References:
         self._before = [sheet for sheet in known.made if sheet.place < place]
         self._sheet = known.sheet(place) or (self._before[-1] if self._before else None)
         self._added = added
+        self._is_sure = known.sheet(place) is not None
+        """Whether all steps of the workflow are known."""
         self._listed: list[str] | None = None
         self._at: int | None = None
 
     def of_list(self, names: list[str]) -> References:
         """Among the steps of a list, which are not known elsewhere."""
         found = References(self._known, self._place)
-        found._listed, found._at = names, len(names)  # noqa: SLF001 - another of its kind
+        found._listed, found._at, found._is_sure = names, len(names), True  # noqa: SLF001 - another of its kind
         return found
 
     def at(self, position: int) -> References:
@@ -183,9 +186,11 @@ class References:
         bare = written.strip(_WRAPPING)
         number = self._number(bare)
         if number is not None:
+            exact = _STEP_ALIAS.fullmatch(written) is not None
+            if not self._is_sure:
+                return Reference(written if exact else f"step{number + 1}_id", 0.0 if exact else 0.4)
             if not 0 <= number < max(len(steps), own + 1):
                 return None
-            exact = re.fullmatch(r"step_?\d+(?:_id)?", written) is not None
             price = 0.0 if exact else 1.2 if bare.isdigit() else 0.4
             return self._unless_itself(number, price)
         return self._by_name(bare, steps, own)

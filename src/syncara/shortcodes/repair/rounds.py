@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 import msgspec
 
-from syncara.shortcodes.paper import Found, Paper
+from syncara.shortcodes.paper import Paper
 from syncara.shortcodes.problems import CodeProblem
 from syncara.shortcodes.repair import correcting
 from syncara.shortcodes.repair.edits import Edited, Patch
@@ -20,7 +20,14 @@ Read = Callable[[str], Paper]
 def completed(paper: Paper, read: Read) -> list[CodeProblem]:
     """See `complete`. The text is read at most 15 times, however much is wrong with it."""
     kept = _checked(paper, _corrected(paper, read), read) if paper.calls else []
-    return [_with_example(paper, found, kept) for found in paper.found]
+    spans = {found.place: paper.calls[found.place].span for found in paper.found} if paper.calls else {}
+    own = {place: _patch_of(span, kept) for place, span in spans.items()}
+    others = [patch for patch in kept if patch not in own.values()]
+    for place in [place for place, patch in own.items() if patch is None]:
+        own[place] = others.pop(0) if others else None
+    while others:  # what no problem of its own has is part of the correction before it
+        _join(paper.text, own, others.pop(0))
+    return [_with_example(found.problem, own.get(found.place)) for found in paper.found]
 
 
 def _corrected(paper: Paper, read: Read) -> list[Patch]:
@@ -67,12 +74,24 @@ def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
     return one[0] < other[1] and other[0] < one[1]
 
 
-def _with_example(paper: Paper, found: Found, patches: Iterable[Patch]) -> CodeProblem:
-    span = paper.calls[found.place].span if paper.calls else (0, 0)
-    patch = next((each for each in patches if _overlap((each.start, each.end), span)), None)
+def _patch_of(span: tuple[int, int], patches: Iterable[Patch]) -> Patch | None:
+    return next((patch for patch in patches if _overlap((patch.start, patch.end), span)), None)
+
+
+def _join(text: str, own: dict[int, Patch | None], other: Patch) -> None:
+    """Make a patch part of the one that is nearest to it."""
+    patches = [patch for patch in own.values() if patch is not None]
+    if not patches:
+        return
+    nearest = min(patches, key=lambda patch: abs(patch.start - other.start))
+    first, last = sorted((nearest, other))
+    joined = Patch(first.start, last.end, f"{first.text}{text[first.end : last.start]}{last.text}")
+    for place, patch in own.items():
+        if patch == nearest:
+            own[place] = joined
+
+
+def _with_example(problem: CodeProblem, patch: Patch | None) -> CodeProblem:
     if patch is None:
-        return msgspec.structs.replace(found.problem, example="")
-    return msgspec.structs.replace(found.problem, example=patch.text, replaces=(patch.start, patch.end))
-
-
-__all__: Sequence[str] = ["completed"]
+        return msgspec.structs.replace(problem, example="")
+    return msgspec.structs.replace(problem, example=patch.text, replaces=(patch.start, patch.end))

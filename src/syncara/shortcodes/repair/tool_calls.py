@@ -15,10 +15,10 @@ from syncara.shortcodes.repair.loose_json import Hopeless, read_loose
 
 _NAMES = ("tool", "name", "function", "command", "action", "code", "shortcode", "tool_name", "type", "call", "method")
 _ARGUMENTS = ("arguments", "args", "parameters", "params", "input", "inputs", "kwargs", "fields", "data")
-_OBJECT = re.compile(r"(?:<[\w:-]+[^>]*>\s*)?(?=\{\s*[\"'“])")
+_OBJECT = re.compile(r"(?:<[\w:=.-]+[^>]*>\s*)?(?=\{\s*[\"'“])")
 _CLOSING = re.compile(r"\s*(?:</[\w:-]+>)?")
 _ELEMENT = re.compile(
-    r"<\s*(?P<name>[A-Za-z_][\w:.-]*)(?P<attributes>(?:\s+[\w:-]+\s*=\s*(?:\"[^\"]*\"|'[^']*'))*)\s*(?P<closed>/?)>",
+    r"<\s*(?P<name>[A-Za-z_][\w:.=-]*)(?P<attributes>(?:\s+[\w:-]+\s*=\s*(?:\"[^\"]*\"|'[^']*'))*)\s*(?P<closed>/?)>",
     re.DOTALL,
 )
 _ATTRIBUTE = re.compile(r"([\w:-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.DOTALL)
@@ -91,15 +91,28 @@ def _xml(text: str, known: Known) -> ToolCall | None:
     if element is None:
         return None
     given = {key: html.unescape(one or other) for key, one, other in _ATTRIBUTE.findall(element["attributes"])}
-    command = _command(element["name"], known)
+    command = _command(element["name"].rpartition("=")[2], known)
     for key in _NAMES if command is None else ():
         command = command or (_command(given.pop(key), known) if key in given else None)
     if command is None:
         return None
     end = element.end()
-    closing = re.compile(rf"</\s*{re.escape(element['name'])}\s*>").search(text, end)
+    tag = re.escape(element["name"].partition("=")[0])
+    closing = re.compile(rf"</\s*{tag}\s*>").search(text, end)
     if not element["closed"] and closing is not None:
         inside = text[end : closing.start()]
         given.update({name or tag: html.unescape(value.strip()) for tag, name, value in _PARAMETER.findall(inside)})
+        given.update(_object(inside.strip()))
         end = closing.end()
     return ToolCall(command, _pieces(given), end)
+
+
+def _object(text: str) -> dict[str, Any]:
+    """The fields in JSON, where there is any."""
+    if not text.startswith("{"):
+        return {}
+    try:
+        found = read_loose(text, 0).value
+    except Hopeless:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -106,7 +106,10 @@ def command(written: str, shortcodes: Sequence[str]) -> str | None:
 
 def _spoken(said: Sequence[str], shortcodes: Sequence[str]) -> str | None:
     """A command by a verb, and by what it is done to, in either order."""
-    verbs, commands = table("verbs"), table_of_commands()
+    verbs, things, commands = table("verbs"), table("things"), table_of_commands()
+    said = _joined(said)
+    if len(said) == 1 and said[0] in things and said[0] not in verbs:
+        return next((found for thing in things[said[0]] if (found := commands.get(thing)) in shortcodes), None)
     for number, one in enumerate(said):
         for verb in verbs.get(one, ()):
             for thing in _rest(said, number):
@@ -123,6 +126,17 @@ def _rest(said: Sequence[str], verb: int) -> list[str]:
         return [""]
     meant = [*table("things").get(others[0], ()), *table("verbs").get(others[0], ())]
     return meant if len(others) == 1 else []
+
+
+def _joined(said: Sequence[str]) -> list[str]:
+    """Two words that make one: `alur kerja`."""
+    found: list[str] = []
+    for word in said:
+        if found and found[-1] + word in table("things"):
+            found[-1] += word
+        else:
+            found.append(word)
+    return found
 
 
 @cache

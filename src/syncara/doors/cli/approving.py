@@ -1,0 +1,216 @@
+"""approvals, approve, refuse: what an assistant asked for and a person must decide.
+
+Whoever types these commands has the database itself at hand, and so answers as its operator.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from syncara import Approval, ApprovalError, MultiStepProcessor, StorageError
+from syncara.doors.cli import options, output
+from syncara.doors.cli.database import going_on, reading, runner_now
+
+if TYPE_CHECKING:
+    from syncara.answers import Answer
+
+TAKEN_S, LOOK_S = 5.0, 0.1
+"""How long the process that runs the database has to take an answer, and how often that is looked for."""
+HASH_CHARS_MIN = 12
+"""As much of a plan's hash as people are shown."""
+HOW = "To answer: "
+"""What the line begins with that is there to be copied."""
+
+
+def _complete(context: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Ids of what waits, for the shell."""
+    try:
+        with reading(context.params.get("database")) as processor:
+            return [each.id for each in processor.list_approvals() if each.id.startswith(incomplete)]
+    except Exception:  # noqa: BLE001 - in the middle of a command line there is no place for an error
+        return []
+
+
+APPROVAL_ID = click.argument("approval_id", metavar="ID", shell_complete=_complete)
+
+
+@click.command(epilog=options.examples("syncara approvals", "syncara approvals --chat-id 7 --all --json"))
+@click.option("--chat-id", type=options.chat_id, metavar="ID", help="Only what was asked for in this chat.")
+@click.option("--all", "every", is_flag=True, help="Also what was answered, ran out of time or was cancelled.")
+@options.DATABASE
+@options.JSON
+def approvals(*, chat_id: int | str | None, every: bool, database: str | None, as_json: bool) -> None:
+    """List what waits for a person's approval: each effect that needs it, who asked, and until when it waits."""
+    with reading(database) as processor:
+        found = processor.list_approvals(chat_id, None if every else "pending")
+    if as_json:
+        output.emit({"approvals": [_document(each) for each in found]})
+    elif found:
+        told = [_asked(each, database) if each.status == "pending" else _answered(each) for each in found]
+        output.say_lines("\n\n".join(told), unbroken=(HOW,))
+    else:
+        output.say("No approval is there." if every else "Nothing waits for an approval.")
+
+
+@click.command(
+    epilog=options.examples(
+        "syncara approve ap_05hk2m8qz7vdc3t1",
+        "syncara approve ap_05hk2m8qz7vdc3t1 --yes --plan-hash 3fa9c1d2e4b5",
+        "syncara approve ap_… --yes --json",
+    )
+)
+@APPROVAL_ID
+@click.option(
+    "--plan-hash", metavar="HASH", help="Of the plan that was looked at, as it was shown: no other one is approved."
+)
+@click.option("--yes", is_flag=True, help="Approve it without being asked; needed where there is no terminal.")
+@options.DATABASE
+@options.JSON
+def approve(*, approval_id: str, plan_hash: str | None, yes: bool, database: str | None, as_json: bool) -> int:
+    """Let a plan run that waits for a person's approval.
+
+    It is shown, with every effect that needs the approval, and approved once you say yes. Beside the process that runs
+    the database, that one lets it run; where there is none, it runs with the next `syncara start`.
+    """
+    with reading(database) as processor:
+        approval = processor.get_approval(approval_id)
+    plan_hash = _whole(plan_hash, approval.plan_hash)
+    if not yes:
+        if as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
+            message = "Nobody can be asked here. Look at what `syncara approvals` shows, then give --yes."
+            raise click.UsageError(message)
+        if approval.status == "pending" and not confirmed(approval):
+            output.note(f"It still waits. To refuse it: {_typed('refuse', approval, database)}")
+            return output.FAILED
+    _tell(_answer(database, approval_id, approve=True, plan_hash=plan_hash), database, as_json)
+    return output.OK
+
+
+@click.command(
+    epilog=options.examples(
+        "syncara refuse ap_05hk2m8qz7vdc3t1", "syncara refuse ap_05hk2m8qz7vdc3t1 --reason 'not at night'"
+    )
+)
+@APPROVAL_ID
+@click.option("--reason", metavar="TEXT", help="Why; the run and its chat are told.")
+@options.DATABASE
+@options.JSON
+def refuse(*, approval_id: str, reason: str | None, database: str | None, as_json: bool) -> None:
+    """End a run that waits for a person's approval."""
+    with reading(database) as processor:
+        processor.get_approval(approval_id)  # an unknown one is no reason to become the runner
+    _tell(_answer(database, approval_id, approve=False, reason=reason), database, as_json)
+
+
+def confirmed(approval: Approval) -> bool:
+    """Show a plan on the terminal and ask whether it may run."""
+    from syncara.policy.approvals import question  # noqa: PLC0415 - with it comes the engine
+
+    output.say_lines(_rendered(question(approval)))
+    return click.confirm("Approve it?", default=False)
+
+
+def _whole(given: str | None, plan_hash: str) -> str:
+    """The hash of the plan that was looked at: what is asked about now, or what was given, shortened as it is shown."""
+    if given is None or (len(given) >= HASH_CHARS_MIN and plan_hash.startswith(given.lower())):
+        return plan_hash
+    return given
+
+
+# Answering.
+
+
+def _answer(database: str | None, approval_id: str, *, approve: bool, **how: str | None) -> Approval:
+    """Answer, and see to it that the answer counts. Raises ApprovalError, and StorageError where nobody took it."""
+    processor = MultiStepProcessor(database, hands_off=True)
+    approval = asyncio.run(_taken(processor, approval_id, approve=approve, **how))
+    if approval.status == "pending":
+        raise _not_taken(approval, database)
+    if (approval.status == "approved") != approve:
+        code = "expired" if approval.status == "expired" else "used"
+        message = f"the answer came too late: it is {approval.status}"
+        raise ApprovalError(code, message, approval.id, "ask for the plan again, if it is to run")
+    return approval
+
+
+async def _taken(processor: MultiStepProcessor, approval_id: str, **answer: Any) -> Approval:
+    """Answer; where another process runs the database, wait until that one has taken the answer, or time is up."""
+    try:
+        approval = await processor.answer_approval(approval_id, **answer)
+        until = time.monotonic() + TAKEN_S
+        while approval.status == "pending" and time.monotonic() < until:
+            await asyncio.sleep(LOOK_S)
+            approval = processor.get_approval(approval_id)
+        return approval
+    finally:
+        await processor.stop()
+
+
+def _not_taken(approval: Approval, database: str | None) -> StorageError:
+    from syncara.answers.text import moment  # noqa: PLC0415
+
+    runner = runner_now(database)
+    holder = f"process {runner.pid}" if runner and runner.pid else "the process"
+    message = f"{holder} that runs this database has not taken the answer yet"
+    if runner is None:
+        message = "the process that ran this database ended before it took the answer"
+    fix = f"the answer is kept, for whoever runs the database before {moment(approval.expires_at)}"
+    return StorageError("not_taken", message, approval.id, fix)
+
+
+# What is printed.
+
+
+def _tell(approval: Approval, database: str | None, as_json: bool) -> None:
+    if as_json:
+        output.emit({"approval": _document(approval)})
+        return
+    output.say_lines(_answered(approval))
+    if approval.status == "approved" and runner_now(database) is None:
+        output.note(f"To let it go on: {going_on(database)}")
+
+
+def _document(approval: Approval) -> dict[str, Any]:
+    """As JSON, with every field. Times are Unix seconds."""
+    effects = [msgspec.structs.asdict(effect) for effect in approval.effects]
+    return msgspec.structs.asdict(approval) | {"effects": effects}
+
+
+def _asked(approval: Approval, database: str | None) -> str:
+    """The question, with the command that answers it."""
+    from syncara.policy.approvals import question  # noqa: PLC0415
+
+    return _rendered(question(approval, _typed("approve", approval, database)))
+
+
+def _answered(approval: Approval) -> str:
+    """What became of it, in one line."""
+    from syncara.answers import approval_answered  # noqa: PLC0415
+    from syncara.answers.icons import ICONS  # noqa: PLC0415
+    from syncara.answers.text import one_line  # noqa: PLC0415
+
+    name, run = approval.workflow_name, approval.execution_id
+    match approval.status:
+        case "approved" | "refused" | "expired" as outcome:
+            told = _rendered(approval_answered(outcome, name, run, approval.answered_by, approval.reason))
+        case _:
+            told = f"{ICONS['cancelled']} {one_line(name)} ended before anybody answered · {run}"
+    return f"{told} · {approval.id}"
+
+
+def _rendered(answer: Answer) -> str:
+    from syncara.answers import render  # noqa: PLC0415
+
+    return render(answer)
+
+
+def _typed(command: str, approval: Approval, database: str | None) -> str:
+    chosen = [] if database is None else ["--database", database]
+    return shlex.join(["syncara", command, approval.id, *chosen])
