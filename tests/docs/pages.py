@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 _FENCE = re.compile(r"^```(\w*)$")
 _FILE = re.compile(r"`([\w-]+\.(\w+))`:$")
-_SUFFIXES = {"python": "py", "yaml": "yaml", "json": "json"}
+_SUFFIXES = {"python": "py", "yaml": "yaml", "json": "json", "toml": "toml"}
 
 
 class Fence(NamedTuple):

@@ -6,8 +6,16 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
+INDEXES = {
+    "docs/how-to": "*.md",
+    "docs/decisions": "*.md",
+    "examples": "*/README.md",
+}
+"""Folders with a README.md that lists their pages, and which pages these are."""
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
@@ -28,6 +36,13 @@ def broken(page: Path) -> Iterator[str]:
             yield f"{page.name}: {link}"
 
 
+def unlisted(folder: Path, pages: str) -> list[str]:
+    """Pages of a folder that its index does not name."""
+    index = folder / "README.md"
+    named = {folder / link.partition("#")[0] for link in _LINK.findall(index.read_text("utf-8"))}
+    return [str(page.relative_to(folder)) for page in sorted(folder.glob(pages)) if page not in {index, *named}]
+
+
 def test_every_link_leads_somewhere() -> None:
     """No page links to a file or heading that is not there."""
     assert PAGES
@@ -42,3 +57,17 @@ def test_a_link_to_nowhere_is_found(tmp_path: Path) -> None:
     )
 
     assert ["page.md: #c", "page.md: no.md"] == list(broken(page))
+
+
+@pytest.mark.parametrize("folder", INDEXES)
+def test_an_index_names_every_page_of_its_folder(folder: str) -> None:
+    """A page that no index names is not found by anyone who looks for it."""
+    assert [] == unlisted(ROOT / folder, INDEXES[folder])
+
+
+def test_a_page_that_no_index_names_is_found(tmp_path: Path) -> None:
+    """Whatever else the index names."""
+    for name in ("README", "a", "b"):
+        (tmp_path / f"{name}.md").write_text("[a](a.md#x)")
+
+    assert ["b.md"] == unlisted(tmp_path, "*.md")

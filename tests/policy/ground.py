@@ -12,10 +12,11 @@ import shutil
 import socket
 import sqlite3
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
@@ -23,34 +24,48 @@ import pytest
 from syncara import ExecutionStatus, MultiStepProcessor
 from syncara.core import events as e
 from syncara.core.errors import ApprovalError
-from syncara.policy.policy import Policy, read
+from syncara.documents.embedded import EmbeddedDocuments
+from syncara.policy.policy import read
 from syncara.shortcodes.outcome import Reply
-from syncara.testing import FakeClock
+from syncara.stores.sqlite import SqliteStore
+from syncara.testing import FakeClock, MemoryDisk, MemoryStore
 from tests.handlers.server import Server, answer, redirect, serving
 from tests.replies.support import Chats
 
 MINE, OTHER, TEXT, GROUP = 5, 6, "5", -100
 PUBLIC = "93.184.215.14"
+CARD = 49_294_929
 HELD = {ExecutionStatus.AWAITING_APPROVAL, ExecutionStatus.SCHEDULED, ExecutionStatus.PAUSED}
-ENDLESS = '{"seconds":1000}'
-SLEEP = f"[MULTISTEP:CREATE_WORKFLOW:NAME]\n[MULTISTEP:ADD_STEP:workflow_id:Wait:delay:{ENDLESS}]\n"
-TELL = '[MULTISTEP:ADD_STEP:workflow_id:Tell:send_message:{"text":"TEXT"}:Wait]\n'
-KEEP = '[MULTISTEP:QUICK_WORKFLOW:Keep:[{"name":"Note","handler":"database_operation","params":{"operation":"insert","collection":"notes","data":{"text":"TEXT"}}}]]'
-FILE = '[MULTISTEP:QUICK_WORKFLOW:File:[{"name":"Write","handler":"file_operation","params":{"operation":"write","file_path":"own.txt","content":"TEXT"}}]]'
-"""What chats have done before, with `NAME` and `TEXT` to be filled in."""
+BEFORE = [
+    """
+[MULTISTEP:CREATE_WORKFLOW:NAME]
+[MULTISTEP:ADD_STEP:workflow_id:Wait:delay:{"seconds":1000}]
+[MULTISTEP:ADD_STEP:workflow_id:Tell:send_message:{"text":"NAME is ready"}:Wait]
+[MULTISTEP:EXECUTE:workflow_id]
+""",
+    """
+[MULTISTEP:QUICK_WORKFLOW:Keep:[{"name":"Note","handler":"database_operation",
+ "params":{"operation":"insert","collection":"notes","data":{"text":"of NAME"}}}]]
+""",
+    """
+[MULTISTEP:QUICK_WORKFLOW:Store:[{"name":"Write","handler":"file_operation",
+ "params":{"operation":"write","file_path":"own.txt","content":"of NAME"}}]]
+""",
+    """
+[MULTISTEP:QUICK_WORKFLOW:Later:[{"name":"Write","handler":"file_operation",
+ "params":{"operation":"write","file_path":"later.txt","content":"of NAME"}}]]
+""",
+]
+"""What each chat has done before; the last one still waits for its approval."""
 
 
 class Watched(Chats):
-    """A messenger that knows its announcements from what steps send."""
+    """A messenger that knows announcements from what steps send."""
 
     def said(self) -> list[str]:
         """What steps have sent."""
         told = zip(self.keys, self.sent, strict=True)
         return [f"sent {chat!r}: {text}" for key, (chat, text) in told if ":announce:" not in key]
-
-    def announced(self) -> list[tuple[Any, str]]:
-        told = zip(self.keys, self.sent, strict=True)
-        return [sent for key, sent in told if ":announce:" in key]
 
 
 class Operator:
@@ -64,43 +79,52 @@ class Operator:
 
 
 class Ground:
-    def __init__(self, folder: Path, server: Server, policy: Policy, names: Mapping[str, str]) -> None:
-        self.folder = folder
+    def __init__(
+        self, folder: Path, server: Server, like: World | None = None, policy: Mapping[str, Any] | None = None
+    ) -> None:
         self.chats = Watched()
         self.operator = Operator()
         self.clock = FakeClock()
         self.server = server
         self.connected: list[str] = []
+        """What was looked up, and what was connected to."""
         self.called: list[str] = []
         """Custom handlers and shortcodes, with what they were given."""
-        self.names = dict(names)
-        """The ids that lines of the corpus write as `<WF6>`."""
-        self.bot = MultiStepProcessor(
-            folder / "bot.db",
+        self.names = dict(like.names) if like is not None else {}
+        """The ids that replies write as `<WF6>`: of workflows, their first steps, runs, runs that wait, approvals."""
+        self.workspace = folder / "workspace"
+        self._documents = folder / "documents.db"
+        self.disk = MemoryDisk() if like is None else like.disk_again()
+        self.documents = SqliteStore(self._documents, durability="fast")
+        self.bot = self._bot(policy or {})
+
+    def _bot(self, policy: Mapping[str, Any]) -> MultiStepProcessor:
+        bot = MultiStepProcessor(
             messenger=self.chats,
             notifier=self.operator,
-            workspace=folder / "workspace",
+            workspace=self.workspace,
             clock=self.clock,
-            durability="fast",
-            policy=policy,
+            store=MemoryStore(self.disk),
+            documents=EmbeddedDocuments(self.documents.file),
+            policy=read(policy),
         )
-        self._register()
+        bot.register_handler("ban_user", self._handler("ban_user"))
+        bot.register_handler("greet", self._handler("greet"), ai=True)
+        bot.register_shortcode("GROUP:KICK", self._shortcode("GROUP:KICK"))
+        bot.register_shortcode("GROUP:SAY", self._shortcode("GROUP:SAY"), data=True)
+        return bot
 
-    def _register(self) -> None:
-        def handler(name: str) -> Callable[[Any, Any], Any]:
-            return lambda step, execution: self.called.append(f"called {name} {_json(step.params)}")
+    def _handler(self, name: str) -> Callable[[Any, Any], None]:
+        async def run(step: Any, execution: Any) -> None:
+            self.called.append(f"called {name} {_json(step.params)}")
 
-        def shortcode(name: str) -> Callable[[str, Any], Any]:
-            async def run(params: str, execution: Any) -> None:
-                self.called.append(f"ran {name} {params!r} in {execution.chat_id!r}")
+        return run  # type: ignore[return-value]
 
-            return run
+    def _shortcode(self, name: str) -> Callable[[str, Any], Any]:
+        async def run(params: str, execution: Any) -> None:
+            self.called.append(f"ran {name} {params!r} in {execution.chat_id!r}")
 
-        self.bot.register_handler("ban_user", handler("ban_user"))
-        self.bot.register_handler("greet", handler("greet"), ai=True)
-        self.bot.register_handler("load", lambda step, execution: step.params, ai=True)
-        self.bot.register_shortcode("GROUP:KICK", shortcode("GROUP:KICK"))
-        self.bot.register_shortcode("GROUP:SAY", shortcode("GROUP:SAY"), data=True)
+        return run
 
     # What happens.
 
@@ -138,126 +162,137 @@ class Ground:
 
     def facts(self) -> Counter[str]:
         """Everything, each thing as a line."""
+        runs, definitions = self.bot.list_executions(limit=1_000), self.bot.list_workflows(limit=1_000)
         return Counter(
             [
                 *self.chats.said(),
-                *(f"pinned {chat!r} {message!r}" for chat, message in self.chats.pinned),
+                *(f"pinned {message!r} in {chat!r}" for chat, message in self.chats.pinned),
                 *(f"notified: {message}" for message in self.operator.told),
                 *self.connected,
+                *(f"asked {seen.headers['host']} for {seen.method} {seen.target}" for seen in self.server.seen),
                 *self.called,
-                *self._files(),
-                *self._documents(),
-                *self._definitions(),
-                *self._runs(),
+                *self._file_facts(),
+                *self._document_facts(),
+                *(self._definition_fact(each.id) for each in definitions),
+                *(f"run of {run.workflow_name} in {run.chat_id!r}: {run.status}" for run in runs),
             ]
         )
 
-    def _files(self) -> list[str]:
-        base = self.folder
-        paths = [path for path in base.rglob("*") if not path.name.startswith("bot.db") and not path.is_dir()]
+    def _file_facts(self) -> list[str]:
+        base = self.workspace.parent
+        paths = [path for path in base.rglob("*") if path.is_file() and not path.name.startswith("documents.db")]
         return [f"file {path.relative_to(base)}: {path.read_text('utf-8')}" for path in paths]
 
-    def _documents(self) -> list[str]:
-        connection = sqlite3.connect(f"file:{self.folder / 'bot.db'}?mode=ro", uri=True)
+    def _document_facts(self) -> list[str]:
+        connection = sqlite3.connect(self._documents)
         try:
             rows = connection.execute("SELECT scope, collection, body FROM documents").fetchall()
         finally:
             connection.close()
-        documents = [(scope, collection, msgspec.json.decode(body)) for scope, collection, body in rows]
-        return [
-            f"document in {scope or 'common'}, {collection}: {_json({k: v for k, v in body.items() if k != '_id'})}"
-            for scope, collection, body in documents
-        ]
+        return [f"document of {scope or 'all'} in {name}: {_without_id(body)}" for scope, name, body in rows]
 
-    def _definitions(self) -> list[str]:
-        made = (self.bot.get_workflow(each.id) for each in self.bot.list_workflows(1_000))
-        return [
-            f"workflow of {each.chat_id!r} {each.name}: " + ", ".join(f"{s.name} ({s.handler})" for s in each.steps)
-            for each in made
-        ]
+    def _definition_fact(self, workflow_id: str) -> str:
+        made = self.bot.get_workflow(workflow_id)
+        steps = ", ".join(f"{step.name} ({step.handler})" for step in made.steps)
+        return f"workflow {made.name} of {made.chat_id!r}: {steps}"
 
-    def _runs(self) -> list[str]:
-        runs = self.bot.list_executions(limit=1_000)
-        return [f"run in {run.chat_id!r} {run.workflow_name}: {run.status}" for run in runs]
+    # Making it.
+
+    async def build(self) -> None:
+        async with self.bot:
+            for chat, number, name in (
+                (MINE, 5, "Tea"),
+                (OTHER, 6, "Payroll"),
+                (TEXT, 55, "Sauna"),
+                (GROUP, 100, "Club"),
+            ):
+                await self._inhabit(chat, number, name)
+            log = {"name": "Log", "handler": "log", "params": {"message": "night"}}
+            nightly = self.bot.define({"name": "Nightly", "steps": [log]})
+            later = await self.bot.execute_workflow(nightly, start_at=self.clock.now() + 1_000)
+            self.names |= {"WF0": nightly, "RUN0": later}
+            for collection in ("users", "notes"):
+                await self.bot.documents.insert(collection, [{"name": "Ana", "card": CARD}])
+        (self.workspace / "secret.txt").write_text(f"card {CARD}")
+
+    async def _inhabit(self, chat: Any, number: int, name: str) -> None:
+        made, _, stored, later = [await self.reply(text.replace("NAME", name), chat, chat) for text in BEFORE]
+        if chat != GROUP:
+            await self.bot.approve(stored.approval_ids[0], user_id=chat)
+            await self.settle()
+        workflow_id = self.bot.get_execution(made.execution_ids[0]).workflow_id
+        self.names |= {
+            f"WF{number}": workflow_id,
+            f"ST{number}": self.bot.get_workflow(workflow_id).steps[0].id,
+            f"RUN{number}": made.execution_ids[0],
+            f"HELD{number}": later.execution_ids[0],
+            f"ASK{number}": later.approval_ids[0],
+        }
+
+
+class World(NamedTuple):
+    """What was made once, and is copied for each test."""
+
+    folder: Path
+    disk: MemoryDisk
+    names: dict[str, str]
+
+    def disk_again(self) -> MemoryDisk:
+        again = MemoryDisk()
+        vars(again).update(deepcopy({k: v for k, v in vars(self.disk).items() if k not in ("mutex", "runner")}))
+        return again
 
 
 def _json(value: Any) -> str:
     return msgspec.json.encode(value, order="sorted").decode()
 
 
+def _without_id(body: str) -> str:
+    return _json({name: value for name, value in msgspec.json.decode(body).items() if name != "_id"})
+
+
 def difference(before: Counter[str], after: Counter[str]) -> list[str]:
-    """What is there now and was not, and what was there, marked with a minus; in order."""
+    """What is there now and was not, and what was there and is gone, marked with a minus; in order."""
     return sorted([*(after - before).elements(), *(f"- {gone}" for gone in (before - after).elements())])
 
 
-# Making one.
-
-
-async def made(folder: Path) -> dict[str, str]:
-    """Make the world once, in a folder that is then copied; returns the ids of what is in it."""
+async def made(folder: Path) -> World:
     async with serving() as server:
-        ground = Ground(folder, server, Policy(), {})
-        names: dict[str, str] = {}
-        async with ground.bot as bot:
-            for chat, number, name in (
-                (MINE, 5, "Tea"),
-                (OTHER, 6, "Payroll"),
-                (TEXT, 55, "Text"),
-                (GROUP, 100, "Club"),
-            ):
-                code = SLEEP.replace("NAME", name) + TELL.replace("TEXT", f"{name} is ready")
-                reply = await ground.reply(code + "[MULTISTEP:EXECUTE:workflow_id]", chat, chat)
-                names |= {f"WF{number}": reply.outcomes[0].id or "", f"RUN{number}": reply.execution_ids[0]}
-                names[f"ST{number}"] = bot.get_workflow(names[f"WF{number}"]).steps[0].id
-                await ground.reply(KEEP.replace("TEXT", f"of {name}"), chat, chat)
-                asked = await ground.reply(FILE.replace("TEXT", f"of {name}"), chat, chat)
-                if chat != GROUP:
-                    await bot.approve(asked.approval_ids[0], user_id=chat)
-                    asked = await ground.reply(FILE.replace("own.txt", "later.txt"), chat, chat)
-                names |= {f"ASK{number}": asked.approval_ids[0], f"HELD{number}": asked.execution_ids[0]}
-            nightly = bot.define(
-                {"name": "Nightly", "steps": [{"name": "Log", "handler": "log", "params": {"message": "night"}}]}
-            )
-            later = await bot.execute_workflow(nightly, start_at=ground.clock.now() + 1_000)
-            names |= {"WF0": nightly, "RUN0": later}
-            await bot.documents.insert("users", [{"name": "Ana", "card": 4929}])
-            await bot.documents.insert("notes", [{"text": "of the developer"}])
-            (folder / "workspace" / "secret.txt").write_text("of the developer")
-    return names
+        ground = Ground(folder, server)
+        await ground.build()
+        ground.documents.close()
+    return World(folder, ground.disk, ground.names)
 
 
 @asynccontextmanager
 async def ground_in(
-    folder: Path,
-    template: Path,
-    names: Mapping[str, str],
-    monkeypatch: pytest.MonkeyPatch,
-    policy: Mapping[str, Any] | None = None,
+    folder: Path, world: World, monkeypatch: pytest.MonkeyPatch, policy: Mapping[str, Any] | None = None
 ) -> AsyncIterator[Ground]:
-    """A copy of the world, started. Whatever it calls on the web is answered on loopback."""
-    shutil.copytree(template, folder, dirs_exist_ok=True)
+    """A copy of the world, with the bot started. Whatever it calls on the web is answered on loopback."""
+    shutil.copytree(world.folder, folder, dirs_exist_ok=True)
     async with serving() as server:
-        server.on("/", answer(b'{"ok": true}', content_type="application/json"))
+        server.on("/", answer(b'{"said": "[MULTISTEP:CANCEL:execution_id]"}', content_type="application/json"))
         server.on("/moved", redirect("http://other.example.com/"))
         server.on("/inside", redirect("http://169.254.169.254/"))
-        ground = Ground(folder, server, read(policy or {}), names)
+        ground = Ground(folder, server, world, policy)
         lead_to(ground, monkeypatch)
-        async with ground.bot:
-            yield ground
+        try:
+            async with ground.bot:
+                yield ground
+        finally:
+            ground.documents.close()
 
 
 def lead_to(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every name stands for one public address, and every connection ends at the server of the test."""
     create_connection, look_up = asyncio.BaseEventLoop.create_connection, socket.getaddrinfo
 
-    def getaddrinfo(host: str, port: int, *_: Any, **__: Any) -> Sequence[Any]:
-        numeric = {"type": socket.SOCK_STREAM, "flags": socket.AI_NUMERICHOST}
+    def getaddrinfo(host: str, port: int, *_: Any, **__: Any) -> Any:
         try:
-            found = look_up(host, port, **numeric)
+            return look_up(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         except socket.gaierror:
             ground.connected.append(f"looked up {host}")
-            found = look_up(PUBLIC, port, **numeric)
-        return found
+            return look_up(PUBLIC, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
 
     async def connect(loop: Any, protocol: Any, host: str, port: int, **options: Any) -> Any:
         ground.connected.append(f"connected to {host}:{port}")

@@ -56,7 +56,27 @@ def test_a_step_has_the_effect_that_its_params_say(
     """Where it goes, what is done there, and whether it stays with the chat."""
     definition = workflow(step("Step", handler=handler, params=params), chat_id=CHAT)
 
-    assert (Effect(kind, "Step", handler, operation, address, own),) == effects(definition)
+    (found,) = effects(definition)
+    assert Effect(kind, "Step", handler, operation, address, own) == msgspec.structs.replace(found, detail="")
+
+
+@pytest.mark.parametrize(
+    ("handler", "params", "detail"),
+    [
+        ("send_message", {"text": "Hi", "chat_id": 7}, "Hi"),
+        ("send_message", {"text": "Hi"}, ""),
+        ("api_call", {"url": "https://a.example/users/7/delete?x=1"}, "/users/7/delete?x=1"),
+        ("api_call", {"url": "https://a.example"}, ""),
+        ("database_operation", {"operation": "delete", "collection": "notes", "query": {"id": 1}}, '{"id":1}'),
+        ("database_operation", {"operation": "delete", "collection": "notes", "query": {}}, "{}"),
+        ("database_operation", {"operation": "find", "collection": "notes", "query": {"id": 1}}, ""),
+        ("report", {"to": "anyone"}, '{"to":"anyone"}'),
+    ],
+)
+def test_two_plans_that_do_different_things_can_be_told_apart(handler: str, params: Any, detail: str) -> None:
+    """What decides beyond the address is shown to whoever approves."""
+    (found,) = effects(workflow(step("Step", handler=handler, params=params), chat_id=CHAT))
+    assert detail == found.detail
 
 
 def test_every_handler_that_ships_is_known() -> None:

@@ -141,7 +141,7 @@ def test_the_effects_of_tasks_are_told_too() -> None:
     assert {"Group/Flat": "report", "Group/Inner/Deep": "api.example.com"} == {
         each.step: each.address for each in found.effects if each.kind != "none"
     }
-    assert "calls api.example.com with GET · Group/Inner/Deep" in found.text
+    assert "calls api.example.com with GET /v1 · Group/Inner/Deep" in found.text
     assert "runs report · Group/Flat" in found.text
 
 

@@ -15,6 +15,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -224,7 +225,8 @@ def goes_elsewhere(one: Step, context: dict[str, Any]) -> bool:
         return False
     final = Step(one.id, one.name, one.handler, rendered(one.params, context))
     before, after = (str(unescaped(each.params.get("url"))).partition("?")[0] for each in (one, final))
-    return (effect(one, None), before) != (effect(final, None), after)
+    there, then = (msgspec.structs.replace(effect(each, None), detail="") for each in (one, final))
+    return (there, before) != (then, after)
 
 
 def test_a_problem_names_the_step_the_field_and_the_way_out() -> None:

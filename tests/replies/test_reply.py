@@ -248,3 +248,20 @@ async def test_the_note_of_a_changed_message_shows_no_place(bot: MultiStepProces
     assert reply.note is not None
     assert "1. message_changed: this message" in reply.note
     assert "^" not in reply.note
+
+
+async def test_a_code_right_below_a_quoted_line_does_not_act(bot: MultiStepProcessor) -> None:
+    """It may be the second line of what was quoted; an empty line before it makes it act."""
+    quoted = await bot.process_reply(f"> Ana wrote:\n{CREATE}", chat_id=5)
+    apart = await bot.process_reply(f"> Ana wrote tea.\n\n{CREATE}", chat_id=5)
+
+    assert (False, ["ambiguous"]) == (quoted.ok, [problem.code for problem in quoted.errors])
+    assert apart.ok
+
+
+async def test_the_alias_goes_before_a_workflow_of_that_name(bot: MultiStepProcessor) -> None:
+    """Else a workflow named like it would draw the steps of later replies to itself."""
+    await bot.process_reply(CREATE.replace("Tea", "workflow_id"), chat_id=5)
+    await bot.process_reply(TEA, chat_id=5)
+
+    assert [2, 0] == [len(bot.get_workflow(flow.id).steps) for flow in bot.list_workflows()]

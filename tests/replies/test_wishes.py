@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -73,7 +74,7 @@ class Wished(msgspec.Struct):
     """The run that there was before, as it is now."""
     happened: list[tuple[float, str, str]]
     workflow: Workflow | None
-    waits: list[tuple[str, str, Any]]
+    waits: Sequence[tuple[str, str, Any]]
     """The effects that a person is asked about."""
 
 
@@ -105,7 +106,7 @@ async def carried_out(name: str, wish: dict[str, Any], clock: FakeClock, shelf: 
             runs = (await bot.execute_workflow(bot.define(plan), chat_id=CHAT),)
         ended = [await bot.wait(run) for run in runs]
         began = clock.now() - clock.elapsed
-        happened = [
+        happened: list[tuple[float, str, str]] = [
             *chats.at,
             *(
                 (line.at - began, "logs", line.message)

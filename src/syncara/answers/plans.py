@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from syncara.answers.catalogue import known
-from syncara.answers.fit import DETAIL_CHARS, LEAD_CHARS, NAME_CHARS, fitted
+from syncara.answers.fit import DETAIL_CHARS, LEAD_CHARS, NAME_CHARS, ROWS_MAX, fitted
 from syncara.answers.model import Answer, AnyPart, Code, Icon, Line, Message, Strong, Text, message
 from syncara.answers.reasons import NAMES_SHOWN
 from syncara.answers.text import cut, few, moment, span
@@ -44,6 +44,7 @@ class PlannedEffect(NamedTuple):
     own: bool | None
     decision: Decision
     rule: str
+    detail: str = ""
 
 
 class Wait(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -115,12 +116,22 @@ def _grouped(effects: Iterable[PlannedEffect]) -> list[_Row]:
     for effect in effects:
         if effect.kind != "none" or effect.decision != "allow":
             rows.setdefault(repr(effect._replace(step="")), _Row(effect, [])).steps.append(effect.step)
-    return sorted(rows.values(), key=lambda row: (_DECISIONS.index(row.effect.decision), _KINDS.index(row.effect.kind)))
+    found = sorted(rows.values(), key=lambda row: (_rank(row), _KINDS.index(row.effect.kind)))
+    if len(found) <= ROWS_MAX:
+        return found
+    # Not all will be seen: many of one kind must not hide another, so the first of each goes before the second of any.
+    first = {(row.effect.kind, row.effect.handler): row for row in reversed(found)}
+    return sorted(found, key=lambda row: (_rank(row), row is not first[row.effect.kind, row.effect.handler]))
+
+
+def _rank(row: _Row) -> int:
+    return _DECISIONS.index(row.effect.decision)
 
 
 def _effect(row: _Row) -> Line:
     steps = Text(few(row.steps, NAMES_SHOWN, NAME_CHARS // 2))
-    return Line((Icon(row.effect.kind), _does(row.effect), DOT, steps), 0)
+    detail = (Code(_address(row.effect.detail)),) if row.effect.detail else ()
+    return Line((Icon(row.effect.kind), _does(row.effect), *detail, DOT, steps), 0)
 
 
 def _judged(row: _Row) -> Line:

@@ -12,7 +12,7 @@ _ROUNDING = 1e-6
 """A sum of shares that is this close below a whole percent is meant to be it."""
 
 # Control characters, halves of surrogate pairs, and what turns the direction of the text that follows.
-_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def one_line(text: str) -> str:

@@ -243,10 +243,9 @@ class Draft:
     # What names refer to.
 
     def workflow(self, ref: str) -> Sheet:
-        """By exact id, exact name, or the alias `workflow_id`. Raises NotFoundError, ValidationError when ambiguous."""
-        found = self._by_id(ref) or self._by_name(ref)
-        if found is None and ref == "workflow_id":
-            found = self._latest()
+        """By exact id, the alias `workflow_id`, or exact name. Raises NotFoundError, ValidationError when ambiguous."""
+        # The alias before names: else a workflow of that name would draw all later replies of its chat to itself.
+        found = self._by_id(ref) or (self._latest() if ref == "workflow_id" else self._by_name(ref))
         if found is None:
             known = self._known()
             names = {sheet.name: sheet.id for sheet in known}
@@ -407,7 +406,10 @@ class Draft:
             sheet.steps[position] = msgspec.structs.replace(step, dependencies=dependencies)
         workflow = sheet.workflow()
         found = self.desk.problems(workflow, self.chat.chat_id, started=sheet.started)
-        found += self.desk.gate.definition(workflow, self.author)
+        judged = self.desk.gate.definition(workflow, self.author)
+        if any(problem.code == "secret_refused" for problem in judged):  # what secrets there are is not for its ears
+            found = [problem for problem in found if problem.code != "unknown_secret"]
+        found += judged
         for problem in found[:PROBLEMS_MAX]:
             if problem.code in ("unknown_dependency", "unknown_step", "empty_workflow") and not sheet.whole:
                 continue

@@ -38,6 +38,8 @@ class Effect(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     shortcode or a handler's name. Text with a placeholder stands as it was written."""
     own: bool | None = None
     """Whether it stays with the chat: its messages, its files, its collections. None: neither, as on the web."""
+    detail: str = ""
+    """What else a person must see to tell two plans apart: a URL's path, a query, a text for another chat, params."""
 
 
 def effects(workflow: Workflow) -> tuple[Effect, ...]:
@@ -70,7 +72,11 @@ def effect(step: Step, chat_id: Any) -> Effect:
         return read(step, step.params, chat_id)
     if step.handler in _HARMLESS:
         return Effect("none", step.name, step.handler)
-    return Effect("custom", step.name, step.handler, address=step.handler)
+    return Effect("custom", step.name, step.handler, address=step.handler, detail=_shown(step.params))
+
+
+def _shown(value: Any) -> str:
+    return msgspec.json.encode(value).decode() if value else ""
 
 
 def same_id(one: Any, other: Any) -> bool:
@@ -106,7 +112,9 @@ def site(host: str, port: int, scheme: str) -> str:
 
 def _message(step: Step, params: Mapping[str, Any], chat_id: Any) -> Effect:
     to = unescaped(params.get("chat_id"))
-    return Effect("message", step.name, step.handler, "send", to, to is None or same_id(to, chat_id))
+    own = to is None or same_id(to, chat_id)
+    said = "" if own else str(params.get("text", ""))
+    return Effect("message", step.name, step.handler, "send", to, own, said)
 
 
 def _notification(step: Step, params: Mapping[str, Any], chat_id: Any) -> Effect:
@@ -114,7 +122,9 @@ def _notification(step: Step, params: Mapping[str, Any], chat_id: Any) -> Effect
 
 
 def _web(step: Step, params: Mapping[str, Any], chat_id: Any) -> Effect:
-    return Effect("web", step.name, step.handler, method(params), site_of_url(params.get("url")))
+    url = params.get("url")
+    path = "/" + str(url).partition("://")[2].partition("/")[2]
+    return Effect("web", step.name, step.handler, method(params), site_of_url(url), detail="" if path == "/" else path)
 
 
 def _file(step: Step, params: Mapping[str, Any], chat_id: Any) -> Effect:
@@ -124,7 +134,8 @@ def _file(step: Step, params: Mapping[str, Any], chat_id: Any) -> Effect:
 
 def _collection(step: Step, params: Mapping[str, Any], chat_id: Any) -> Effect:
     operation, collection = str(params.get("operation")), unescaped(params.get("collection"))
-    return Effect("collection", step.name, step.handler, operation, collection, own=True)
+    query = "" if operation in ("find", "insert") else _shown(params.get("query")) or "{}"
+    return Effect("collection", step.name, step.handler, operation, collection, own=True, detail=query)
 
 
 def _shortcode(step: Step, params: Mapping[str, Any], chat_id: Any) -> Effect:

@@ -17,7 +17,7 @@ _BLOCK = (
     r"(?P<block>^[ \t]*+(?:(?:[-*+•]|[0-9]{1,9}[.)])[ \t]++)*+"
     r"(?:(?P<quote>>)|(?P<fence>`{3,}+(?=[^`\n]*+$)|~{3,}+)))"
 )
-_HTML = r"(?P<html><!--|(?i:<(?P<tag>pre|code)\b))"
+_HTML = r"(?P<html><!--|(?i:<(?P<tag>pre|code|blockquote)\b))"
 _TICKS = r"(?P<ticks>`++)"
 
 

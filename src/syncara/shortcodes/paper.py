@@ -73,7 +73,7 @@ def _carry_out(paper: Paper, place: int, call: Call) -> Said | None:
         paper.found.append(Found(place, _located(call, barred)))  # and not a word about what is there
         _stand_in(draft, call)
         return None
-    if not problems and (misplaced := _misplaced(call, command)) is not None:
+    if not problems and (misplaced := _misplaced(paper.text, call, command)) is not None:
         problems.append(misplaced)
     bound, unbound = bind(call, command) if call.error is None else ({}, [])
     problems += unbound
@@ -93,8 +93,19 @@ def _carry_out(paper: Paper, place: int, call: Call) -> Said | None:
     return said
 
 
-def _misplaced(call: Call, command: Command) -> CodeProblem | None:
+def _misplaced(text: str, call: Call, command: Command) -> CodeProblem | None:
     """A code that stands where it does not act, and yet is not shown as code."""
+    line = text.rfind("\n", 0, call.span[0]) + 1
+    above = text[text.rfind("\n", 0, max(line - 1, 0)) + 1 : line]
+    if above.lstrip().startswith(">"):
+        return CodeProblem(
+            code="ambiguous",
+            where="",
+            message=f"{call.shortcode} stands right below a quoted line, as if it were quoted too",
+            fix="put an empty line before it to act, or > to show it",
+            position=call.span,
+            shortcode=call.shortcode,
+        )
     if call.alone or command.kind == "reads" or (command.kind == "makes" and call.ends_line):
         return None
     rule = "nothing but codes may stand on its line" if command.kind == "acts" else "no words may follow it on its line"

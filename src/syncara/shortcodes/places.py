@@ -14,7 +14,7 @@ FENCE_INDENT_MAX = 3
 _PARAGRAPH_END = re.compile(r"\n[ \t]*+(?:\r?\n|\Z|>|`{3}|~{3}|(?:[-*+•]|[0-9]{1,9}[.)])[ \t]|#{1,6}[ \t])")
 _TICKS = re.compile(r"`++")
 _CLOSING_FENCE = re.compile(r"^([ \t]*+)(`{3,}+|~{3,}+)[ \t\r]*+$", re.MULTILINE)
-_CLOSING_TAG = {tag: re.compile(rf"</{tag}\s*+>", re.IGNORECASE) for tag in ("pre", "code")}
+_CLOSING_TAG = {tag: re.compile(rf"</{tag}\s*+>", re.IGNORECASE) for tag in ("pre", "code", "blockquote")}
 
 _TAG = re.compile(r"</?(?:b|i|u|s|em|strong|br|p|li)\s*+/?>", re.IGNORECASE)
 _LETTER = r"[^\W_\u2139\u2460-\u249b\u2776-\u2793]"
@@ -51,7 +51,7 @@ class Shown:
         return len(text)
 
     def html(self, token: re.Match[str]) -> int:
-        """The end of a comment, or of a `pre` or `code` element: the end of the text when nothing closes it."""
+        """The end of a comment, or of an element that shows or quotes: the end of the text when nothing closes it."""
         tag = token["tag"]
         if tag is None:
             end = self._text.find("-->", token.end())

@@ -6,6 +6,7 @@ not meant cannot be taken back. Each check has a way to write the same thing so 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
@@ -30,11 +31,15 @@ _BLANK = re.compile(
 )
 _NOTHING = re.compile(r"none|null|nil|n/?a|empty|undefined|-+|–|—|tidak ada|kosong|tanpa", re.IGNORECASE)
 _AMOUNT = re.compile(r"\d[\d.,_]*\s*[^\W\d_]{0,8}")
-_LABEL = re.compile(r"([^\W\d][\w-]{0,30})\s*=(?!=)")
+_LABEL = re.compile(r"(?:^|[,;|&]\s*)([^\W\d][\w-]{0,30})\s*=(?!=)")
+_COLON = re.compile(r"(?<!\\):")
+_SPACED = re.compile(r":[ \t]")
+_WORD = re.compile(r"[^\W\d]\w{1,30}")
+_REFERENCE = re.compile(r"(?:workflow|execution|message)_id|step_?\d{1,4}(?:_id)?", re.IGNORECASE)
+_ESCAPED = "\\:"
+_CREATE = "MULTISTEP:CREATE_WORKFLOW"
 _FOREIGN_KEY = re.compile(r"\.(?:length|size|count|isEmpty)\b(?!\s*\()")
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
-_SHORT_S, _MANY = 30, 60
-"""A workflow that may take less time than the one, and do more at once than the other, has them the wrong way round."""
 
 
 def of_call(call: Call, command: Command, text: str) -> Iterator[CodeProblem]:
@@ -43,7 +48,12 @@ def of_call(call: Call, command: Command, text: str) -> Iterator[CodeProblem]:
         if field.name not in call.args:
             continue
         value, (start, end) = call.args[field.name], call.spans[field.name]
-        found = _of_number(field, text[start:end]) or _of_field(field, value, command) or _of_texts(field, value)
+        found = (
+            _of_number(field, text[start:end])
+            or _of_field(field, value, command)
+            or _of_colons(field, text, (start, end), command)
+            or _of_texts(field, value)
+        )
         if found is not None:
             code, message, fix = found
             yield CodeProblem(
@@ -56,6 +66,18 @@ def of_call(call: Call, command: Command, text: str) -> Iterator[CodeProblem]:
                 field=field.name,
                 read=shown(value),
             )
+
+
+    if call.shortcode == _CREATE and call.args.get("max_parallel", 0) > call.args.get("timeout", math.inf):
+        yield CodeProblem(
+            code="suspicious_number",
+            where="field 'timeout'",
+            message="'timeout' is smaller than 'max_parallel': the seconds come first, then how many steps at once",
+            fix="write them in this order",
+            position=(call.spans["timeout"][0], call.spans["max_parallel"][1]),
+            shortcode=call.shortcode,
+            field="timeout",
+        )
 
 
 _Suspicion = tuple[str, str, str]
@@ -89,10 +111,37 @@ def _of_field(field: Field, value: Any, command: Command) -> _Suspicion | None:
         return "suspicious_text", f"is {value!r}: was the field before it left out?", "leave a field empty with ::"
     if field.name == "condition" and (key := foreign_key(value)):
         return "suspicious_condition", f"reads {key} as a key of the context", "write len(…), or ['key'] for a key"
-    label = _LABEL.match(value)
-    if label is not None and _is_label(label[1], command):
-        return "suspicious_text", f"begins with {label.group()!r}, which looks like a label", "write the value alone"
+    for label in _LABEL.finditer(value):
+        if _is_label(label[1], command):
+            return "suspicious_text", f"has {label.group()!r}, which looks like a label", "write the value alone"
     return None
+
+
+def _of_colons(field: Field, text: str, at: tuple[int, int], command: Command) -> _Suspicion | None:
+    """A colon that nobody escaped, and that may separate fields, or may not."""
+    if field.form != "text" or field.refers is not None:
+        return None
+    start, end = at
+    parts = [part.strip() for part in _COLON.split(text[start:end])]
+    if any(_REFERENCE.fullmatch(part) for part in parts[1:]):
+        return "suspicious_text", "has a colon and then the name of a field's value", f"write {_ESCAPED} in a text"
+    if len(parts) > 1 and _is_label_of_text(parts[0], command):
+        return "suspicious_text", f"begins with {parts[0]!r}, which looks like a label", "write the value alone"
+    before = text[:start].rstrip()
+    spaced = text[len(before) : start].isspace() and before.endswith(":")
+    tight = command.positional and field.name != command.positional[0].name and not _SPACED.search(before[:-1])
+    if field.name == "description" and spaced and tight:
+        return "suspicious_text", "has a space before it: the colon may belong to the name", f"write {_ESCAPED} in a text"
+    return None
+
+
+def _is_label_of_text(label: str, command: Command) -> bool:
+    from syncara.shortcodes.repair.assigning import field_of  # noqa: PLC0415 - hardly ever needed
+
+    if _WORD.fullmatch(label) is None:
+        return False
+    field = field_of(command, label, alike=1.0)
+    return field is not None and field.form == "text" and field.refers is None
 
 
 def foreign_key(condition: str) -> str | None:

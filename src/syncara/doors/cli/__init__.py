@@ -12,6 +12,7 @@ import click
 
 from syncara.core.errors import SyncaraError
 from syncara.doors.cli import output
+from syncara.doors.cli.approving import approvals, approve, refuse
 from syncara.doors.cli.auditing import audit
 from syncara.doors.cli.defining import export, schema, validate
 from syncara.doors.cli.doing import do
@@ -30,6 +31,7 @@ GROUPS = {
     "Assist": (reply, do, prompt),
     "Look": (list_, status, watch, history),
     "Steer": (pause, resume, cancel),
+    "Approve": (approvals, approve, refuse),
     "Define": (validate, preview, export, schema),
     "Keep": (cleanup, doctor, audit),
 }

@@ -9,22 +9,22 @@ import asyncio
 import shlex
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import msgspec
 
 from syncara import Approval, ApprovalError, MultiStepProcessor, StorageError
+from syncara.answers import approval_answered, render
+from syncara.answers.icons import ICONS
+from syncara.answers.plans import HASH_CHARS
+from syncara.answers.text import moment, one_line
 from syncara.doors.cli import options, output
 from syncara.doors.cli.database import going_on, reading, runner_now
-
-if TYPE_CHECKING:
-    from syncara.answers import Answer
+from syncara.policy.approvals import question
 
 TAKEN_S, LOOK_S = 5.0, 0.1
 """How long the process that runs the database has to take an answer, and how often that is looked for."""
-HASH_CHARS_MIN = 12
-"""As much of a plan's hash as people are shown."""
 HOW = "To answer: "
 """What the line begins with that is there to be copied."""
 
@@ -86,10 +86,11 @@ def approve(*, approval_id: str, plan_hash: str | None, yes: bool, database: str
         if as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
             message = "Nobody can be asked here. Look at what `syncara approvals` shows, then give --yes."
             raise click.UsageError(message)
-        if approval.status == "pending" and not confirmed(approval):
+        open_ = approval.status == "pending" and approval.plan_hash == plan_hash
+        if open_ and not confirmed(approval):
             output.note(f"It still waits. To refuse it: {_typed('refuse', approval, database)}")
             return output.FAILED
-    _tell(_answer(database, approval_id, approve=True, plan_hash=plan_hash), database, as_json)
+    _answer(database, approval_id, as_json, approve=True, plan_hash=plan_hash)
     return output.OK
 
 
@@ -106,20 +107,18 @@ def refuse(*, approval_id: str, reason: str | None, database: str | None, as_jso
     """End a run that waits for a person's approval."""
     with reading(database) as processor:
         processor.get_approval(approval_id)  # an unknown one is no reason to become the runner
-    _tell(_answer(database, approval_id, approve=False, reason=reason), database, as_json)
+    _answer(database, approval_id, as_json, approve=False, reason=reason)
 
 
 def confirmed(approval: Approval) -> bool:
     """Show a plan on the terminal and ask whether it may run."""
-    from syncara.policy.approvals import question  # noqa: PLC0415 - with it comes the engine
-
-    output.say_lines(_rendered(question(approval)))
+    output.say_lines(render(question(approval)))
     return click.confirm("Approve it?", default=False)
 
 
 def _whole(given: str | None, plan_hash: str) -> str:
     """The hash of the plan that was looked at: what is asked about now, or what was given, shortened as it is shown."""
-    if given is None or (len(given) >= HASH_CHARS_MIN and plan_hash.startswith(given.lower())):
+    if given is None or (len(given) >= HASH_CHARS and plan_hash.startswith(given.lower())):
         return plan_hash
     return given
 
@@ -127,35 +126,44 @@ def _whole(given: str | None, plan_hash: str) -> str:
 # Answering.
 
 
-def _answer(database: str | None, approval_id: str, *, approve: bool, **how: str | None) -> Approval:
-    """Answer, and see to it that the answer counts. Raises ApprovalError, and StorageError where nobody took it."""
+def _answer(database: str | None, approval_id: str, as_json: bool, *, approve: bool, **how: str | None) -> None:
+    """Answer, and say what came of it. Raises ApprovalError, and StorageError where the answer was left untaken."""
     processor = MultiStepProcessor(database, hands_off=True)
-    approval = asyncio.run(_taken(processor, approval_id, approve=approve, **how))
+    approval, here = asyncio.run(_taken(processor, database, approval_id, approve=approve, **how))
     if approval.status == "pending":
         raise _not_taken(approval, database)
-    if (approval.status == "approved") != approve:
+    if approval.status != ("approved" if approve else "refused"):
         code = "expired" if approval.status == "expired" else "used"
         message = f"the answer came too late: it is {approval.status}"
         raise ApprovalError(code, message, approval.id, "ask for the plan again, if it is to run")
-    return approval
+    if as_json:
+        output.emit({"approval": _document(approval)})
+        return
+    output.say_lines(_answered(approval))
+    if approve and here:
+        output.note(f"To let it go on: {going_on(database)}")
 
 
-async def _taken(processor: MultiStepProcessor, approval_id: str, **answer: Any) -> Approval:
-    """Answer; where another process runs the database, wait until that one has taken the answer, or time is up."""
+async def _taken(
+    processor: MultiStepProcessor, database: str | None, approval_id: str, **answer: Any
+) -> tuple[Approval, bool]:
+    """The approval once it is answered, or time is up; and whether it was answered here, beside no other process."""
     try:
         approval = await processor.answer_approval(approval_id, **answer)
+        here = approval.status != "pending"
         until = time.monotonic() + TAKEN_S
         while approval.status == "pending" and time.monotonic() < until:
-            await asyncio.sleep(LOOK_S)
+            runner = runner_now(database)
             approval = processor.get_approval(approval_id)
-        return approval
+            if runner is None:
+                break
+            await asyncio.sleep(LOOK_S)
+        return approval, here
     finally:
         await processor.stop()
 
 
 def _not_taken(approval: Approval, database: str | None) -> StorageError:
-    from syncara.answers.text import moment  # noqa: PLC0415
-
     runner = runner_now(database)
     holder = f"process {runner.pid}" if runner and runner.pid else "the process"
     message = f"{holder} that runs this database has not taken the answer yet"
@@ -168,15 +176,6 @@ def _not_taken(approval: Approval, database: str | None) -> StorageError:
 # What is printed.
 
 
-def _tell(approval: Approval, database: str | None, as_json: bool) -> None:
-    if as_json:
-        output.emit({"approval": _document(approval)})
-        return
-    output.say_lines(_answered(approval))
-    if approval.status == "approved" and runner_now(database) is None:
-        output.note(f"To let it go on: {going_on(database)}")
-
-
 def _document(approval: Approval) -> dict[str, Any]:
     """As JSON, with every field. Times are Unix seconds."""
     effects = [msgspec.structs.asdict(effect) for effect in approval.effects]
@@ -185,30 +184,18 @@ def _document(approval: Approval) -> dict[str, Any]:
 
 def _asked(approval: Approval, database: str | None) -> str:
     """The question, with the command that answers it."""
-    from syncara.policy.approvals import question  # noqa: PLC0415
-
-    return _rendered(question(approval, _typed("approve", approval, database)))
+    return render(question(approval, _typed("approve", approval, database)))
 
 
 def _answered(approval: Approval) -> str:
     """What became of it, in one line."""
-    from syncara.answers import approval_answered  # noqa: PLC0415
-    from syncara.answers.icons import ICONS  # noqa: PLC0415
-    from syncara.answers.text import one_line  # noqa: PLC0415
-
     name, run = approval.workflow_name, approval.execution_id
     match approval.status:
         case "approved" | "refused" | "expired" as outcome:
-            told = _rendered(approval_answered(outcome, name, run, approval.answered_by, approval.reason))
+            told = render(approval_answered(outcome, name, run, approval.answered_by, approval.reason))
         case _:
             told = f"{ICONS['cancelled']} {one_line(name)} ended before anybody answered · {run}"
     return f"{told} · {approval.id}"
-
-
-def _rendered(answer: Answer) -> str:
-    from syncara.answers import render  # noqa: PLC0415
-
-    return render(answer)
 
 
 def _typed(command: str, approval: Approval, database: str | None) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from syncara.core.errors import NotFoundError, Problem, StorageError, SyncaraError, ValidationError
+from syncara.core.errors import ApprovalError, NotFoundError, Problem, StorageError, SyncaraError, ValidationError
 from syncara.core.views import Execution
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def error_code(error: SyncaraError) -> int:
     match error:
         case Interrupted():
             return INTERRUPTED
-        case NotFoundError():
+        case NotFoundError() | ApprovalError(code="not_found"):
             return NOT_FOUND
         case StorageError():
             return STORAGE
@@ -138,8 +138,15 @@ def problems_of(error: SyncaraError) -> list[Problem]:
     return [msgspec.structs.replace(problem, fix=_as_command(problem.fix)) for problem in problems]
 
 
+COMMANDS = {
+    "list_approvals()": "`syncara approvals`",
+    "list_executions()": "`syncara list`",
+    "list_workflows()": "`syncara list --workflows`",
+}
+
+
 def _as_command(fix: str) -> str:
-    for call, command in (("list_executions()", "`syncara list`"), ("list_workflows()", "`syncara list --workflows`")):
+    for call, command in COMMANDS.items():
         fix = fix.replace(call, command)
     return fix
 

@@ -17,6 +17,7 @@ from syncara.commands.registry import Command, Field
 from syncara.shortcodes.characters import COLONS
 from syncara.shortcodes.repair import words
 from syncara.shortcodes.repair.guesses import Guess, Guesser
+from syncara.shortcodes.repair.loose_json import pairs
 
 PIECES_MAX = 24
 _LATEST = ("workflow", "execution")
@@ -34,6 +35,11 @@ _EMPTY = 1.0
 """For a field that has to be there, and was left empty; or for one that was left empty in another's place."""
 _OUT_OF_ORDER = 1.5
 _BY_NAME = 0.4
+_LATER_BY_NAME = 0.01
+"""For each field that goes by its name and comes before the one that is taken."""
+_TRAILING = 3.0
+"""For what follows all fields."""
+_JOINED_NUMBER = 1.5
 _JOINED = 1.6
 _JOINED_IN_A_SENTENCE = 0.4
 _JOINED_TIME = 0.1
@@ -41,6 +47,8 @@ _JOINED_PAIRS = 0.3
 _JOINED_NAMES = 0.3
 _LABEL = re.compile(r"\s*[\"'“*_]*([^\W\d][\w -]{0,30}?)[\"'”*_]*\s*(?:=>|=|:)\s*(.*)", re.DOTALL)
 _QUOTED = re.compile(r"\s*([\"'“‘])([^\n]*)[\"'”’]\s*")
+_RATIO = re.compile(r".*[^\W\d].*\d:\d{1,2}", re.DOTALL)
+_CLOCK = re.compile(r"\d{1,2}:\d\d:\d\d")
 _HOUR, _MINUTE = re.compile(r"(?:.*\D)?(?:[01]?\d|2[0-3])", re.DOTALL), re.compile(r"[0-5]\d(?!\d).*", re.DOTALL)
 
 
@@ -91,6 +99,11 @@ def _by_label(command: Command, pieces: list[Piece], text: str, guesser: Guesser
             for key, value in piece.value.items():
                 _keep(found, field_of(command, key), value, guesser)
             continue
+        row = pairs(piece.value) if isinstance(piece.value, str) else None
+        if row is not None and len(row) > 1 and all(field_of(command, key) for key in row):
+            for key, value in row.items():
+                _keep(found, field_of(command, key), value, guesser)
+            continue
         label, written = _label(piece, guesser)
         named = field_of(command, label) if label else None
         if named is None or named.name in found:
@@ -130,15 +143,17 @@ def _is_fields(command: Command, value: dict[str, Any], number: int, pieces: Seq
     takes_json = [field for field in command.fields if field.form == "json" and not field.named]
     if not takes_json:
         return len(known) == len(value)
-    if len(known) == len(value) and not exact.isdisjoint(_ALIASES):
+    if len(known) == len(value) and not exact.isdisjoint({*_ALIASES, "params"}):
         return True
     required = {field.name for field in command.fields if field.required and not field.refers}
-    if required and required <= {field.name for field in known} and len(exact) * 2 >= len(value):
+    if required and required <= {field.name for field in known} and (
+        len(exact) * 2 >= len(value) or len(known) == len(value)
+    ):
         return True
     named = {field.name for field in command.fields if field.named or field.name in ("timeout", "dependencies")}
     if number < len(pieces) - 1 or len(known) < len(value) or not {field.name for field in known} <= named:
         return False
-    return bool(exact) or any(isinstance(piece.value, dict) for piece in pieces[:number])
+    return bool(exact) or any(isinstance(piece.value, dict | list) for piece in pieces[:number])
 
 
 def _with_labels_joined(command: Command, pieces: list[Piece], text: str) -> list[Piece]:
@@ -180,7 +195,7 @@ def _in_order(fields: Sequence[Field], pieces: Sequence[Piece], text: str, guess
     def best(number: int, start: int) -> tuple[float, tuple[tuple[str, Any], ...]]:
         """The cheapest way to share the pieces from `start` on out among the fields from `number` on."""
         if number == len(fields):
-            return _DROPPED * sum(piece.value is not None for piece in pieces[start:]), ()
+            return _TRAILING * sum(piece.value is not None for piece in pieces[start:]), ()
         field = fields[number]
         written = start < len(pieces)
         if written and pieces[start].value is None:
@@ -206,7 +221,7 @@ def _left_out(field: Field, *, written: bool = True) -> float:
     if field.required:
         return _SKIPPED_ALIAS if field.refers in _LATEST else math.inf
     if field.named or not written:
-        return 0
+        return _LATER_BY_NAME if written else 0
     return _SKIPPED_JSON if field.form == "json" else _SKIPPED
 
 
@@ -217,7 +232,7 @@ def _groups(
     guess = guesser.guess(field, pieces[start].value)
     if guess is not None:
         yield start + 1, guess
-    if not (field.form in ("names", "moment", "json") or (field.form == "text" and field.refers is None)):
+    if not (field.form in ("names", "moment", "json", "number") or (field.form == "text" and field.refers is None)):
         return
     extra = 0.0
     for stop in range(start + 2, len(pieces) + 1):
@@ -227,25 +242,30 @@ def _groups(
         if not isinstance(before.value, str) and field.form != "json":
             return
         written = text[pieces[start].start : after.end]
+        if field.form == "number" and not _CLOCK.fullmatch(written):
+            continue
         guess = guesser.guess(field, written) if field.form != "json" else guesser.several(field, written)
-        extra += _joint(field, before, after, text)
+        extra += _joint(field, before, after, text, guesser)
         if guess is not None:
             yield stop, guess._replace(price=guess.price + extra)
 
 
-def _joint(field: Field, before: Piece, after: Piece, text: str) -> float:
+def _joint(field: Field, before: Piece, after: Piece, text: str, guesser: Guesser) -> float:
     """The price of a colon that belongs to a field."""
     if field.form == "json":
         return _JOINED_PAIRS
     if field.form == "names":
         return _JOINED_NAMES
-    if field.form == "moment":
+    if field.form in ("moment", "number"):
         return _JOINED_TIME
     if text[before.end : before.end + 3] == "://":
         return 0
     if _HOUR.fullmatch(str(before.value)) and _MINUTE.fullmatch(str(after.value)):
         return _JOINED_TIME
-    return _JOINED_IN_A_SENTENCE if text[before.end + 1 : before.end + 2].isspace() else _JOINED
+    if _RATIO.fullmatch(f"{before.value}:{after.value}"):
+        return _JOINED_IN_A_SENTENCE
+    price = _JOINED_IN_A_SENTENCE if text[before.end + 1 : before.end + 2].isspace() else _JOINED
+    return price + (_JOINED_NUMBER if any(map(guesser.is_amount, (before.value, after.value))) else 0)
 
 
 # By what each piece looks like, in whatever order.
@@ -256,22 +276,22 @@ def _by_looks(fields: Sequence[Field], pieces: Sequence[Piece], text: str, guess
     guesses = [[guesser.guess(field, piece.value) for field in fields] for piece in written]
 
     @lru_cache(None)
-    def best(number: int, taken: int) -> tuple[float, tuple[tuple[str, Any], ...]]:
+    def best(number: int, taken: int, last: int) -> tuple[float, tuple[tuple[str, Any], ...]]:
         if number == len(written):
             left = (_left_out(field, written=False) for place, field in enumerate(fields) if not taken >> place & 1)
             return sum(left), ()
-        price, args = best(number + 1, taken)
+        price, args = best(number + 1, taken, last)
         ways = [(price + _DROPPED, args)]
         for place, (field, guess) in enumerate(zip(fields, guesses[number], strict=True)):
             if guess is None or taken >> place & 1:
                 continue
-            price, args = best(number + 1, taken | 1 << place)
-            price += guess.price + (_OUT_OF_ORDER if taken >> place else 0) + (_BY_NAME if field.named else 0)
+            price, args = best(number + 1, taken | 1 << place, place)
+            price += guess.price + (_OUT_OF_ORDER if place < last else 0) + (_BY_NAME if field.named else 0)
             named = ((field.name, guess.value),) if guess.value is not None else ()
             ways.append((price, named + args))
         return min(ways, key=lambda way: way[0])
 
-    price, args = best(0, 0)
+    price, args = best(0, 0, 0)
     price += _EMPTY * (len(pieces) - len(written))
     names = [name for name, _ in args]
     price += sum(

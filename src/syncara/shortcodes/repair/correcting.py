@@ -19,6 +19,8 @@ _RESHAPED = frozenset(
         "unknown_handler",
         "unknown_dependency",
         "not_found",
+        "unknown_status",
+        "quota_exceeded",
         "suspicious_number",
         "suspicious_text",
     }
@@ -61,8 +63,9 @@ def _read_again(known: Known, place: int) -> Edit | None:
 def _is_whole(known: Known, found: reading.Reading) -> bool:
     """Whether a code at the end of a reply was written to its end, and only its bracket is missing."""
     written = known.paper.text[found.start : found.end]
-    if found.complete:
-        return "{" not in written or "}" in written[-3:] or written.count("{") == written.count("}")
+    balanced = written.count("{") == written.count("}")
+    if found.complete or (written.endswith("]") and "{" in written and balanced):
+        return "{" not in written or "}" in written[-3:] or balanced
     last = written.rpartition(":")[2].strip()
     return last in ("workflow_id", "execution_id") and last in found.codes[0].args.values()
 

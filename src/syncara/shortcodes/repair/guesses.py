@@ -21,7 +21,9 @@ _QUOTES = "\"'“”‘’"
 _ALIASES = ("workflow_id", "execution_id")
 _COMPARES = re.compile(r"[<>=]=?|\b(?:context|steps)\b")
 _ASSIGNED = re.compile(r"\w+\s*=")
+_MEMBER = re.compile(r"[\"'“]\w+[\"'”]\s*[:=]\s*[\"'“{\[\d]")
 _WITHOUT_ITS_NAME = 5
+_UNLIKELY, _PARALLEL_USUAL = 2, 20
 _LIST_END = re.compile(r"[,;|\n]")
 
 
@@ -67,8 +69,9 @@ class Guesser:
             if written and all(isinstance(value, dict) for value in written.values()):
                 return Guess(2, [{"name": name, **value} for name, value in written.items()])
             return Guess(3, [written])
-        if kind is dict and isinstance(written, list) and len(written) == 1 and isinstance(written[0], dict):
-            return Guess(2, written[0])
+        if kind is dict and isinstance(written, list) and len(written) == 1:
+            bare = isinstance(written[0], str) and field.name == "params"
+            return Guess(2, written[0]) if bare or isinstance(written[0], dict) else None
         return None
 
     def _from_text(self, field: Field, written: str) -> Guess | None:
@@ -121,7 +124,13 @@ class Guesser:
             msgspec.convert(found, field.type)
         except msgspec.ValidationError:
             return None
-        return Guess(0 if _DIGITS.fullmatch(written) else 0.3, found)
+        unlikely = _UNLIKELY if field.name == "max_parallel" and value > _PARALLEL_USUAL else 0
+        return Guess(unlikely + (0 if _DIGITS.fullmatch(written) else 0.3), found)
+
+    @staticmethod
+    def is_amount(written: Any) -> bool:
+        """Whether a text is but a number, with a unit or without."""
+        return isinstance(written, str) and values.number(written) is not None
 
     def _names(self, written: list[str], price: float) -> Guess | None:
         meant = self._references.dependencies(written)
@@ -143,7 +152,9 @@ class Guesser:
                 return Guess(0.5, row)
             listed = [each.strip().strip(_QUOTES) for each in _LIST_END.split(written) if each.strip()]
             return Guess(3.5, listed) if len(listed) > 1 else None
-        paired = pairs(written)
+        if _MEMBER.match(written) and isinstance(braced := self.json_in(f"{{{written}"), dict):
+            return Guess(0.5, braced)
+        paired = pairs(written[1:-1] if written.startswith("(") and written.endswith(")") else written)
         if paired is not None and (all(map(_is_param, paired)) or _ASSIGNED.match(written)):
             return Guess(1, paired)
         return Guess(3, written.strip(_QUOTES)) if field.name == "params" else None

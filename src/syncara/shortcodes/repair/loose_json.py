@@ -15,19 +15,22 @@ from syncara.shortcodes.characters import CLOSING
 from syncara.shortcodes.lenient import PLACEHOLDER
 
 _SPACE = re.compile(r"(?:[\s\u200b\ufeff]|//[^\n]*|/\*.*?\*/|#[^\n]*)*", re.DOTALL)
-_QUOTES = "\"'“”„‟‘’‚‛"
-_DOUBLE, _SINGLE = '"“”„‟', "'‘’‚‛"
+_QUOTES = "\"'“”„‟‘’‚‛«»"
+_DOUBLE, _SINGLE = '"“”„‟«»', "'‘’‚‛"
 _COLON = re.compile(r"\s*(?:=>|:|=|：)\s*")
-_KEY = re.compile(r"[^\W\d][\w$. -]*?(?=\s*(?:=>|[:=：]))")
-_NEXT_KEY = r"(?:\\*[\"'“”„‟‘’][^\"'“”„‟‘’\n]{1,60}\\*[\"'“”„‟‘’]|[^\W\d][\w$.-]{0,60})\s*(?:=>|[:=：])(?!//)"
+_KEY = re.compile(r"[^\W\d][\w$. -]*?(?=[\"'“”]?\s*(?:=>|[:=：]))")
+_NEXT_KEY = r"(?:\\*[\"'“”„‟‘’«»][^\"'“”„‟‘’«»\n]{1,60}\\*[\"'“”„‟‘’«»]|[^\W\d][\w$.-]{0,60})\s*(?:=>|[:=：])(?!//)"
 _NEXT_MEMBER = re.compile(rf"\s*[,;]?\s*(?:(?://|#)[^\n]*\n\s*)?{_NEXT_KEY}")
-_AFTER_COMMA = re.compile(rf"\s*[,;]\s*(?:$|[}}\]]|//|#|/\*|{_NEXT_KEY})")
+_AFTER_COMMA = re.compile(rf"\s*[,;][\s,;]*(?:$|[}}\]]|//|#|/\*|{_NEXT_KEY})")
 _NEXT_ITEM = re.compile(r"\s+[\"“](?=[^\s,\]])|\s*,\s*(?:[\"'“”„‟‘’{\[\d-]|true|false|null|//|#|/\*|\]|$)|\s*\]|\s*$")
 _MEMBER_IN_TEXT = re.compile(r"\s*,\s*[\"“”][\w$.-]{1,60}[\"“”]\s*:\s*(?=[\"“”{\[\d]|true|false|null)")
-_CLOSERS = re.compile(rf"\s*[{CLOSING}\\]+\s*(?=[:,|{CLOSING}]|//|#|$|\n)|\s*$")
+_MEMBER_AT_ONCE = re.compile(r"[\"“”][\w$.-]{1,60}[\"“”]\s*:\s*(?=[\"“”{\[\d]|true|false|null)")
+_WEAK_CLOSER = re.compile(r"\s*[:\]]")
+_CLOSERS = re.compile(rf"\s*[{CLOSING}\\]+\s*(?=[:,|{{{CLOSING}]|//|#|$|\n)|\s*$")
 _NEXT_FIELD = re.compile(r"\s*:(?!//)")
 _CLOSERS_AT_END = re.compile(r"\s*[}\]]+(?=\s*(?::(?!//)[^{}]*)?\]?\s*$)")
 _SURE_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_THOUSANDS = re.compile(r"\d{1,3}\.\d\d0")
 _UNDERSCORED = re.compile(r"\d+(?:_\d+)+")
 _WORDS: dict[str, Any] = {
     "true": True,
@@ -37,7 +40,7 @@ _WORDS: dict[str, Any] = {
     "nil": None,
     "undefined": None,
 }
-_BARE_END = re.compile(rf"[,;]\s*(?:{_NEXT_KEY})|[}}\]\n]|[,;]\s*$|$")
+_BARE_END = re.compile(rf"[,;]\s*(?:{_NEXT_KEY})|\s+(?=[\"'“][^\"'”\n]{{1,60}}[\"'”]\s*[:=])|[}}\]\n]|[,;]\s*$|$")
 _BARE_ITEM_END = re.compile(r"[,\]}\n]|$")
 _FIELD_AFTER = re.compile(r":(?=\s*(?:step|[A-Z0-9\[]))")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
@@ -48,6 +51,12 @@ _BLANK = re.compile(r"\.{3}|…|_{2,}|<[^<>]*>")
 
 class Hopeless(Exception):
     """Not even a guess can be made."""
+
+
+class Ambiguous(str):
+    """A number that may be a fraction or thousands, as it was written; what takes it tells which."""
+
+    __slots__ = ()
 
 
 class Loose(NamedTuple):
@@ -97,16 +106,26 @@ class _Reader:
             char = self._skip()
             if not char or (char == "]" and not self._is_stray("]")) or self._is_next_field(found):
                 return found
-            self.pos += 1
-            if char == "}":
-                return found
-            if char in ",;]":
+            if char == "{" and found:
+                if "[" in self._open:
+                    return found  # its own brace was forgotten
+                self._go_on_as_list(found, depth)
                 continue
-            self.pos -= 1
+            if char in "},;]":
+                self.pos += 1
+                if char == "}":
+                    return found
+                continue
             key = self._key()
             if key in found:
                 raise Hopeless
             found[key] = self._value(depth, in_object=True)
+
+    def _go_on_as_list(self, found: dict[str, Any], depth: int) -> None:
+        """One object follows another as the value of a key: the bracket before them was forgotten."""
+        key = next(reversed(found))
+        before = found[key] if isinstance(found[key], list) else [found[key]]
+        found[key] = [*before, self.container(depth + 1)]
 
     def _items(self, depth: int) -> list[Any]:
         found: list[Any] = []
@@ -138,17 +157,19 @@ class _Reader:
         text = self._text
         if text[self.pos] in _QUOTES:
             end = next((at for at in self._quotes(text[self.pos]) if _COLON.match(text, at + 1)), None)
-            if end is None:
+            bare = _KEY.match(text, self.pos + 1)
+            if end is not None and (bare is None or bare.end() >= end):
+                key, self.pos = _unescaped(text[self.pos + 1 : end]), end + 1
+            elif bare is not None:
+                key, self.pos = bare.group(), bare.end()
+            else:
                 raise Hopeless
-            key = _unescaped(text[self.pos + 1 : end])
-            self.pos = end + 1
         else:
             bare = _KEY.match(text, self.pos)
             if bare is None:
                 raise Hopeless
             key, self.pos = bare.group(), bare.end()
-            if key[-1:] in _QUOTES:
-                key = key[:-1]
+            self.pos += text[self.pos : self.pos + 1] in tuple(_QUOTES)
         colon = _COLON.match(text, self.pos)
         if colon is None:
             raise Hopeless
@@ -188,6 +209,10 @@ class _Reader:
                 early = _MEMBER_IN_TEXT.search(text, start, at) if in_object and opening in _DOUBLE else None
                 self.pos = at + 1 if early is None else early.start()
                 return _unescaped(text[start : at if early is None else self.pos])
+        weak = next((at for at in self._quotes(opening) if _WEAK_CLOSER.match(text, at + 1)), None)
+        if weak is not None:
+            self.pos = weak + 1
+            return _unescaped(text[start:weak])
         end = _NEXT_MEMBER.search(text, start) if in_object else None
         if end is None or text[end.start() : end.start() + 1] not in ",; \n" or "," not in end.group():
             end = _CLOSERS_AT_END.search(text, start)
@@ -203,8 +228,9 @@ class _Reader:
             return _NEXT_ITEM.match(text, after) is not None
         if _AFTER_COMMA.match(text, after) or re.match(r"\s*(?://|/\*|#)", text[after : after + 20]):
             return True
-        spaced = text[after : after + 1].isspace() or text[after : after + 1] in _QUOTES
-        return spaced and _NEXT_MEMBER.match(text, after) is not None and text[after : after + 1] not in _QUOTES
+        if _MEMBER_AT_ONCE.match(text, after):
+            return True
+        return text[after : after + 1].isspace() and _NEXT_MEMBER.match(text, after) is not None
 
     def _bare(self, *, in_object: bool) -> Any:
         """A value without quotes."""
@@ -224,6 +250,8 @@ class _Reader:
             raise Hopeless
         if written.casefold() in _WORDS:
             return _WORDS[written.casefold()]
+        if _THOUSANDS.fullmatch(written):
+            return Ambiguous(written)
         if _SURE_NUMBER.fullmatch(written):
             return float(written) if re.search(r"[.eE]", written) else int(written)
         if _UNDERSCORED.fullmatch(written):

@@ -8,10 +8,12 @@ from typing import Any
 import msgspec
 
 from syncara.commands.registry import Command, Field
+from syncara.core.errors import SyncaraError
 from syncara.core.model import ExecutionStatus
 from syncara.shortcodes.repair import params, values, words
 from syncara.shortcodes.repair.guesses import Guesser
 from syncara.shortcodes.repair.known import Known
+from syncara.shortcodes.repair.loose_json import Ambiguous
 from syncara.shortcodes.repair.reading import ADD_STEP
 from syncara.shortcodes.repair.references import References
 from syncara.shortcodes.repair.steps import StepMender
@@ -29,7 +31,7 @@ def mend(known: Known, place: int, command: Command, args: Mapping[str, Any]) ->
     steps = StepMender(known, known.commands[ADD_STEP], guesser, references, known.context_keys())
     match command.shortcode:
         case "MULTISTEP:ADD_STEP":
-            return steps.mend(found)
+            found = steps.mend(found)
         case "MULTISTEP:QUICK_WORKFLOW":
             found["steps"] = steps.mend_list(found.get("steps"))
         case "MULTISTEP:BATCH_PROCESS":
@@ -39,11 +41,20 @@ def mend(known: Known, place: int, command: Command, args: Mapping[str, Any]) ->
         case "MULTISTEP:LIST_EXECUTIONS":
             _listed(found)
         case "MULTISTEP:WHY":
-            found["step"] = _step_of_run(known, found)
+            _step_of_run(known, args, found)
         case "MULTISTEP:HELP":
             shortcode = words.command(str(found.get("command", "")).rpartition(":")[2], list(known.commands))
             found["command"] = shortcode.partition(":")[2] if shortcode else None
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: _settled(value) for name, value in found.items() if value is not None}
+
+
+def _settled(value: Any) -> Any:
+    """With what may be a fraction as one, where nothing says that it is not."""
+    if isinstance(value, Ambiguous):
+        return float(value)
+    if isinstance(value, dict):
+        return {key: _settled(each) for key, each in value.items()}
+    return [_settled(each) for each in value] if isinstance(value, list) else value
 
 
 def _field(field: Field, value: Any, guesser: Guesser, references: References) -> Any:
@@ -109,14 +120,19 @@ def _listed(found: dict[str, Any]) -> None:
         found["status"] = words.meaning("values", written, known) or written
 
 
-def _step_of_run(known: Known, found: dict[str, Any]) -> str | None:
-    written = found.get("step")
-    if not isinstance(written, str):
-        return None
+def _step_of_run(known: Known, args: Mapping[str, Any], found: dict[str, Any]) -> None:
+    """The step of a run by its name; also where it stands in the place of the run."""
+    latest = References(known, 0).of_list(_steps_of(known, "execution_id"))
+    written = args.get("execution_id")
+    if "step" not in args and isinstance(written, str) and (step := latest.name(written)) is not None:
+        found["execution_id"], found["step"] = "execution_id", step
+    elif isinstance(found.get("step"), str):
+        listed = References(known, 0).of_list(_steps_of(known, str(found.get("execution_id", "execution_id"))))
+        found["step"] = listed.name(found["step"]) or found["step"]
+
+
+def _steps_of(known: Known, ref: str) -> list[str]:
     try:
-        execution_id, _ = known.draft.execution(str(found.get("execution_id", "execution_id")))
-        names = known.draft.step_names(execution_id)
-    except (LookupError, msgspec.MsgspecError):
-        return written
-    listed = References(known, 0).of_list(names)
-    return listed.name(written) or written
+        return known.draft.step_names(known.draft.execution(ref)[0])
+    except SyncaraError:
+        return []

@@ -78,9 +78,10 @@ def _as_object(schema: Schema, written: Any) -> dict[str, Any] | None:
     if not isinstance(written, dict):
         main = main_param(schema)
         return None if main is None else {main.name: fitted(main, written)}
-    key, value = next(iter(written.items()), ("", None))
-    if len(written) == 1 and key in _WRAPPERS and key not in schema and isinstance(value, dict):
-        return value
+    for key in _WRAPPERS:
+        inner, others = written.get(key), [each for each in written if each != key]
+        if key not in schema and isinstance(inner, dict) and all(each in OPTIONS for each in others):
+            return {**inner, **{each: written[each] for each in others}}
     return written
 
 
@@ -93,6 +94,12 @@ def main_param(schema: Schema) -> Param | None:
 def _place(schema: Schema, key: str, found: dict[str, Any], extra: dict[str, Any], options: dict[str, Any]) -> None:
     """Find where a param belongs that the schema does not have."""
     value = extra[key]
+    if "seconds" in schema and (unit := words.table("units").get(words.plain(key))) and isinstance(value, int | float | str):
+        amount = values.number(str(value))
+        if amount is not None:
+            found["seconds"] = values.whole(found.get("seconds", 0) + amount * float(unit[0]))
+            del extra[key]
+            return
     missing = {name: param for name, param in schema.items() if param.required and name not in found}
     free = {name: param for name, param in schema.items() if name not in found}
     name = _named(missing, key, [value])
@@ -180,7 +187,7 @@ def _fit(param: Param, value: Any) -> Any:
     if options:
         meant = words.meaning("values", str(value), options) if isinstance(value, str) else None
         return _MISFIT if meant is None else meant
-    for convert in (_from_text, _from_container, _to_text):
+    for convert in (_whole, _from_text, _from_container, _to_text):
         found = convert(param, value)
         if found is not _MISFIT and _is_fine(param, found):
             return found
@@ -195,6 +202,10 @@ def _is_fine(param: Param, value: Any) -> bool:
     except msgspec.ValidationError:
         return False
     return True
+
+
+def _whole(param: Param, value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else _MISFIT
 
 
 def _from_text(param: Param, value: Any) -> Any:

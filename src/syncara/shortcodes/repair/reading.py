@@ -33,6 +33,8 @@ _STRAYS = re.compile(r"(?:[ \t]*\\?[\]})>])+|(?:&#93;|&rbrack;|&rsqb;|&gt;)+")
 _SEPARATORS = (":", "|", ";", ",", "->", "→", "/", ".", "=")
 _GOOD = 4.0
 """The price of a reading that needs no other to be tried."""
+_OTHER_SEPARATOR = 3.0
+"""The price of another sign between the fields than the one between the command and its first field."""
 _CHARS_BEFORE = 16
 _WORDS_MAX = 4
 
@@ -107,6 +109,8 @@ def _code(known: Known, place: int, clean: Cleaned, opener: str) -> _Found | Non
     best: _Found | None = None
     for separator in [","] if head.separator == "(" else [head.separator, *others]:
         found = _separated(known, place, clean.text, head, separator, opener)
+        if found is not None and separator in others:
+            found = found._replace(price=found.price + _OTHER_SEPARATOR)
         if found is not None and (best is None or found.price < best.price):
             best = found
         if best is not None and best.price <= _GOOD:

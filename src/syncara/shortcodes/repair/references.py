@@ -13,6 +13,8 @@ from syncara.shortcodes.repair.words import plain
 
 NAME_ALIKE = 0.75
 CONTAINED_CHARS_MIN = 4
+_UNLIKE_AN_ID = 3.5
+"""The price of taking words that look like no id for one."""
 
 _WRAPPING = " \t\"'“”‘’`{}[]<>()$%#@*?.!:"
 _NUMBERED = re.compile(
@@ -89,7 +91,7 @@ class References:
 
     def _invented(self, written: str) -> Reference | None:
         """A name or id that nothing has: the reply's own workflow, or the only one of the chat."""
-        price = 1.0 if _ID_LIKE.fullmatch(written.strip(_WRAPPING)) else 2.0
+        price = 1.0 if _ID_LIKE.fullmatch(written.strip(_WRAPPING)) else _UNLIKE_AN_ID
         made = self._known.made
         if not made:
             return Reference("workflow_id", price) if len(self._known.stored) == 1 else None
@@ -131,7 +133,7 @@ class References:
         return self._invented_run(bare, len(started))
 
     def _invented_run(self, bare: str, started: int) -> Reference | None:
-        price = 1.0 if _ID_LIKE.fullmatch(bare) else 2.0
+        price = 1.0 if _ID_LIKE.fullmatch(bare) else _UNLIKE_AN_ID
         if started:
             return Reference("execution_id", price) if started == 1 else None
         runs = self._known.runs

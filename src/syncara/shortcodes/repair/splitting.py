@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from syncara.shortcodes.characters import COLONS
 from syncara.shortcodes.repair.assigning import Piece
-from syncara.shortcodes.repair.loose_json import escaped_opener, read_loose
+from syncara.shortcodes.repair.loose_json import Hopeless, Loose, escaped_opener, read_loose
 
 _CHANGED = re.compile(
     r"(?P<invisible>[\u200b\u200e\u200f\u2060\u2061-\u2064\ufeff\u00ad]|(?<=[\x21-\x7e])[\u200c\u200d](?=[\x21-\x7e]))"
@@ -22,6 +22,8 @@ _LABEL = re.compile(r"([^\W\d]\w*)\s*(?:=>|=)\s*(?=[\[{])")
 _LABEL_WITH_COLON = re.compile(r"[\"']?([^\W\d]\w*)[\"']?\s*(?:=>|=|:)\s*(?=[\[{])")
 _PLACEHOLDER_ID = re.compile(r"[\[{<(]{1,2}\s*[$%]?[^\W\d][\w .-]*[\]})>]{1,2}(?=\s*[:|,;\]})>]|\s*$)")
 _BARE_LIST = re.compile(r"\[\s*(?![\"'“‘{\[\d\]-]|true\b|false\b|null\b)[^\]\[{}]*\]")
+_ONLY_TEXT = re.compile(r"\{\s*[\"'“]([^\"'“”{}:]*)[\"'”]\s*\}")
+_NEEDLESS = re.compile(r"[,;\s]+(?=[\]:])|\s*(?://|#|--)[^\n\]]*(?=\]\s*(?:\n|$))")
 _ESCAPE = re.compile(r"\\([:\[\]\\])")
 _GOES_ON = re.compile(r"[ \t]*(?:[:|,\]}\[{]|$)")
 _BLANK_END = re.compile(r"[ \t]*(?:[*_`\"'”|]|</\w+>)*[ \t.!]*(?=\n|$)")
@@ -137,7 +139,13 @@ class _Splitter:
         return self._plain(start)
 
     def _json(self, start: int, at: int, label: str) -> int | None:
-        loose = read_loose(self._text, at)
+        try:
+            loose = read_loose(self._text, at)
+        except Hopeless:
+            only = _ONLY_TEXT.match(self._text, at)
+            if only is None:
+                raise
+            loose = Loose(only[1], only.end())
         end = self._skip_strays(loose.end)
         if end < len(self._text) and not (self._at_separator(end) or self._ends(end)):
             return None
@@ -147,6 +155,8 @@ class _Splitter:
     def _skip_strays(self, pos: int) -> int:
         """Past closing brackets too many, where fields follow them."""
         end = self._skip(pos) if self._separator != " " else pos
+        if self._separator != "," and (needless := _NEEDLESS.match(self._text, end)) is not None:
+            end = needless.end()
         more = re.compile(r"[\]}]+(?=\s*:\s*[^\s\]])").match(self._text, end)
         return end if more is None or "]" not in self._text[more.end() :] else self._skip(more.end())
 

@@ -11,6 +11,7 @@ _PLAIN = re.compile(r"[+-]?\d+(?:\.\d+)?")
 _THOUSANDS = re.compile(r"\d{1,3}(?:[.,_' \u00a0\u202f]\d{3})+")
 _UNDERSCORES = re.compile(r"\d+(?:_\d+)+")
 _COMMA = re.compile(r"(\d+),(\d{1,2})")
+_MIXED = re.compile(r"(\d{1,3}(?:\.\d{3})+),(\d{1,2})|(\d{1,3}(?:,\d{3})+)\.(\d{1,2})")
 _CLOCK = re.compile(r"(\d{1,3}):([0-5]\d):([0-5]\d)")
 _ISO_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", re.IGNORECASE)
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_]+")
@@ -28,6 +29,9 @@ def number(written: str) -> float | None:
         return float(re.sub(r"\D", "", text))
     if _PLAIN.fullmatch(text):
         return float(text)
+    if mixed := _MIXED.fullmatch(text):
+        whole_part, fraction = (part for part in mixed.groups() if part is not None)
+        return float(f"{re.sub('[.,]', '', whole_part)}.{fraction}")
     if comma := _COMMA.fullmatch(text):
         return float(f"{comma[1]}.{comma[2]}")
     if clock := _CLOCK.fullmatch(text):
