@@ -5,21 +5,42 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import msgspec
 
 import syncara
-from syncara import MultiStepProcessor, Step, StepResult, Workflow
+from syncara import Approval, MultiStepProcessor, Outcome, Policy, Reply, Step, StepResult, Workflow
+from syncara.answers import Wait
 from syncara.core import errors
 from syncara.core.views import Execution, LogLine, StepState
 from syncara.documents.embedded import EmbeddedDocuments
 from syncara.handlers import basic, communication, context, data, files, web
+from syncara.policy import audit
+from syncara.policy.auditor import Audit
+from syncara.policy.effects import Effect
+from syncara.policy.judge import Judged
+from syncara.policy.policy import Collections, RoleRules, Rules
+from syncara.policy.preview import Preview
+from syncara.policy.quotas import Quotas
+from syncara.shortcodes.problems import CodeProblem
 
 PAGE = Path(__file__).with_name("reference.md")
 STRUCTS = (Workflow, Step, StepResult, Execution, StepState, LogLine, errors.Problem)
-PROTOCOLS = (syncara.Messenger, syncara.Notifier, syncara.Documents, syncara.Store)
+REPLIES = (Reply, Outcome, CodeProblem)
+POLICY = (Approval, Preview, Judged, Effect, Wait, Policy, Rules, Collections, RoleRules, Quotas)
+AUDIT = (audit.Sealed, *get_args(audit.Entry), audit.Command, audit.Finding)
+PROTOCOLS = (syncara.Messenger, syncara.Asker, syncara.Notifier, syncara.Documents, syncara.Store)
+APPROVAL_CODES = {
+    "not_found": "there is no approval of that id",
+    "expired": "its time was over",
+    "used": "it has been answered already, or its run no longer waits",
+    "not_allowed": "this user may not answer it",
+    "plan_changed": "the plan is not the one that the approval is for, or not the one that was looked at",
+}
+"""What each code of ApprovalError says. A test compares them with those that are raised."""
 
 
 def page() -> str:
@@ -34,9 +55,20 @@ def page() -> str:
         "`delay` takes `seconds`; `parallel_group` takes `tasks`, a list of steps without dependencies.",
         *handlers(),
         "## What calls give and take",
-        *(part for struct in STRUCTS for part in fields(struct)),
+        *structs(STRUCTS),
+        "## Replies",
+        *structs(REPLIES),
+        "## What an assistant may do",
+        "In `syncara.policy.policy`, `load(path)` reads a Policy from its TOML file, and `read(lines)` from a dict.",
+        *structs(POLICY),
+        "## Audit",
+        "What `processor.audit` can do, and what it gives.",
+        *methods(Audit),
+        *structs(AUDIT),
         "## Errors",
         *(f"- `{error.__name__}`: {doc(error).splitlines()[0]}" for error in error_classes()),
+        "The codes of `ApprovalError`:",
+        *(f"- `{code}`: {meaning}" for code, meaning in APPROVAL_CODES.items()),
         "## What can be replaced",
         *(part for protocol in PROTOCOLS for part in (f"### {protocol.__name__}", doc(protocol), *methods(protocol))),
     ]
@@ -83,22 +115,48 @@ def handlers() -> list[str]:
     return parts
 
 
-def fields(struct: type) -> list[str]:
-    return [f"### `{struct.__name__}`", doc(struct), *fields_of(struct)]
+def structs(classes: Iterable[type]) -> list[str]:
+    return [part for each in classes for part in (f"### {title(each)}", doc(each), *fields_of(each))]
+
+
+def title(struct: type) -> str:
+    """Its name; of an entry of the audit also what its JSON calls it."""
+    tag = struct.__struct_config__.tag if issubclass(struct, msgspec.Struct) else None
+    return f"`{struct.__name__}`" + (f": kind `{tag}`" if tag else "")
 
 
 def fields_of(struct: type) -> list[str]:
-    notes = field_notes(struct)
+    bases = [base for base in reversed(struct.__mro__) if base.__module__.startswith("syncara.")]
+    notes = {name: note for base in bases for name, note in field_notes(base).items()}
     lines = []
-    for field in msgspec.structs.fields(struct):
-        default = "" if field.required else f" = {default_of(field)}"
-        note = notes.get(field.name, "")
-        lines.append(f"- `{field.name}{default}`" + (f": {note}" if note else ""))
+    for name, default in defaults(struct).items():
+        shown = f"- `{name}`" if default is msgspec.NODEFAULT else f"- `{name} = {literal(default)}`"
+        lines.append(f"{shown}: {notes[name]}" if name in notes else shown)
     return ["\n".join(lines)] if lines else []
 
 
-def default_of(field: Any) -> str:
-    return repr(field.default if field.default is not msgspec.NODEFAULT else field.default_factory())
+def defaults(struct: Any) -> dict[str, Any]:
+    """The fields of a Struct or NamedTuple, each with its default."""
+    if not issubclass(struct, msgspec.Struct):
+        return {name: struct._field_defaults.get(name, msgspec.NODEFAULT) for name in struct._fields}
+    return {
+        field.name: field.default_factory() if callable(field.default_factory) else field.default
+        for field in msgspec.structs.fields(struct)
+    }
+
+
+def literal(value: Any) -> str:
+    """How a default is written: of a Struct what differs from its own defaults."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key!r}: {literal(each)}" for key, each in value.items()) + "}"
+    if not isinstance(value, msgspec.Struct):
+        return repr(value)
+    given = {name: getattr(value, name) for name in value.__struct_fields__}
+    if all(each is None for each in given.values()):
+        return f"{type(value).__name__}(None, …)"
+    own = defaults(type(value))
+    changed = [f"{name}={literal(each)}" for name, each in given.items() if each != own[name]]
+    return f"{type(value).__name__}({', '.join(changed)})"
 
 
 def field_notes(struct: type) -> dict[str, str]:

@@ -39,10 +39,14 @@ class Waiting(NamedTuple):
     def id(self) -> str:
         return self.approval.id
 
+    @property
+    def run(self) -> str:
+        return self.approval.execution_id
+
     def now(self) -> tuple[str, str]:
         """How the approval and its run stand."""
         processor = MultiStepProcessor(self.folder / "syncara.db", read_only=True)
-        found = processor.get_approval(self.id).status, str(processor.get_execution(self.approval.execution_id).status)
+        found = processor.get_approval(self.id).status, str(processor.get_execution(self.run).status)
         processor.close()
         return found
 
@@ -126,16 +130,9 @@ def test_scripts_get_every_field(waiting: Waiting, command: Command) -> None:
     assert ("pending", waiting.approval.plan_hash, None) == tuple(
         found[name] for name in ("status", "plan_hash", "answered_by")
     )
-    assert [
-        {
-            "kind": "file",
-            "step": "Write",
-            "handler": "file_operation",
-            "operation": "write",
-            "address": "a.txt",
-            "own": True,
-        }
-    ] == found["effects"]
+    assert [("Write", "file", "write", "a.txt", True)] == [
+        tuple(effect[name] for name in ("step", "kind", "operation", "address", "own")) for effect in found["effects"]
+    ]
 
 
 def test_one_chats_approvals_are_listed(waiting: Waiting, command: Command) -> None:
@@ -152,16 +149,15 @@ def test_what_no_longer_waits_is_listed_when_asked_for(tmp_path: Path, command: 
     expired = asyncio.run(asked(tmp_path, clock=FakeClock(time.time() - 601)))
     command("approve", approved.id, "--yes")
     command("refuse", refused.id, "--reason", "not now")
-    command("cancel", cancelled.approval.execution_id)
+    command("cancel", cancelled.run)
     listed = command("approvals", "--all")
 
     assert "Nothing waits for an approval.\n" == command("approvals").out
     assert {
-        f"✅ Note was approved · by operator · {approved.approval.execution_id} · {approved.id}",
-        f"🚫 Note was not approved, and does not run · by operator · not now · {refused.approval.execution_id}"
-        f" · {refused.id}",
-        f"⏹️ Note ended before anybody answered · {cancelled.approval.execution_id} · {cancelled.id}",
-        f"⌛ Note does not run: nobody answered in time · {expired.approval.execution_id} · {expired.id}",
+        f"✅ Note was approved · by operator · {approved.run} · {approved.id}",
+        f"🚫 Note was not approved, and does not run · by operator · not now · {refused.run} · {refused.id}",
+        f"⏹️ Note ended before anybody answered · {cancelled.run} · {cancelled.id}",
+        f"⌛ Note does not run: nobody answered in time · {expired.run} · {expired.id}",
     } == set(filter(None, listed.out.splitlines()))
 
 
@@ -173,7 +169,7 @@ def test_an_approved_plan_runs_with_the_next_start(waiting: Waiting, command: Co
     done = command("approve", waiting.id, "--yes")
 
     assert 0 == done.code
-    assert f"✅ Note was approved · by operator · {waiting.approval.execution_id} · {waiting.id}\n" == done.out
+    assert f"✅ Note was approved · by operator · {waiting.run} · {waiting.id}\n" == done.out
     assert "To let it go on: syncara start\n" == done.err
     assert ("approved", "running") == waiting.now()
     assert [] == waiting.files()
@@ -184,7 +180,7 @@ def test_an_approved_plan_runs_with_the_next_start(waiting: Waiting, command: Co
 def test_a_refused_plan_never_runs(waiting: Waiting, command: Command) -> None:
     """The run ends with the reason."""
     refused = command("refuse", waiting.id, "--reason", "not now", "--json").json()["approval"]
-    run = command("status", waiting.approval.execution_id, "--json").json()["execution"]
+    run = command("status", waiting.run, "--json").json()["execution"]
 
     assert ("refused", "operator", "not now") == tuple(refused[name] for name in ("status", "answered_by", "reason"))
     assert ("cancelled", "refused by operator: not now") == (run["status"], run["error"])
@@ -196,7 +192,7 @@ def test_the_audit_says_who_approved(waiting: Waiting, command: Command) -> None
     """The operator, and for which plan."""
     command("approve", waiting.id, "--yes")
 
-    said = f"approval {waiting.id} of plan {waiting.approval.plan_hash[:12]} for {waiting.approval.execution_id}"
+    said = f"approval {waiting.id} of plan {waiting.approval.plan_hash[:12]} for {waiting.run}"
     assert f"{said}: approved by 'operator'\n" in command("audit", "show").out
 
 
@@ -314,7 +310,7 @@ def test_a_running_bot_takes_an_approval(tmp_path: Path) -> None:
         said = rest(process)
 
     assert (0, "") == (done.returncode, done.stderr)
-    assert f"✅ Note was approved · by operator · {waiting.approval.execution_id} · {waiting.id}\n" == done.stdout
+    assert f"✅ Note was approved · by operator · {waiting.run} · {waiting.id}\n" == done.stdout
     assert "completed None\n" == said
     assert ["a.txt"] == waiting.files()
 
@@ -388,3 +384,27 @@ def test_a_bot_that_dies_while_it_is_waited_for_is_told(tmp_path: Path) -> None:
     assert (4, True) == (answering.returncode, "ended before it took the answer" in told)
     assert "cancelled refused by operator\n" == said
     assert ("refused", "cancelled", []) == (*waiting.now(), waiting.files())
+
+
+# The page.
+
+
+def test_the_commands_of_the_page_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They go on where the page's Python ends: one plan is approved from outside, and runs."""
+    monkeypatch.chdir(tmp_path)
+    run_page(PAGE)
+    (tmp_path / "workspace").rename(tmp_path / "before")
+    (script,) = [fence.text for fence in fences(PAGE.read_text("utf-8")) if fence.language == "sh"]
+    (tmp_path / "bin").mkdir()
+    for name, words in (("syncara", f"{sys.executable} -m syncara"), ("python", sys.executable)):
+        (tmp_path / "bin" / name).write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+        (tmp_path / "bin" / name).chmod(0o755)
+    environment = clean({"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"})
+    done = subprocess.run(
+        ["/bin/sh", "-ec", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert 0 == done.returncode, done.stderr
+    assert "writes the file note.txt · Write\n" in done.stdout
+    assert "✅ Note was approved · by operator" in done.stdout
+    assert ["note.txt"] == [path.name for path in (tmp_path / "workspace").rglob("*.txt")]

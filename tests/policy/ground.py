@@ -150,7 +150,8 @@ class Ground:
     async def _settled(self, execution_id: str) -> None:
         async with asyncio.timeout(10):
             async for event in self.bot.watch(execution_id):
-                if isinstance(event, e.StepSlept | e.RetryPlanned | e.Finished):
+                waits = isinstance(event, e.StepSlept | e.RetryPlanned) and event.wake_at > self.clock.now()
+                if waits or isinstance(event, e.Finished):
                     return
 
     def filled(self, text: str) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import random
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from syncara import ExecutionStatus, MultiStepProcessor
 from syncara.core.errors import ApprovalError
 from syncara.policy.policy import Policy, read
 from syncara.shortcodes.outcome import Reply
+from syncara.stores.sqlite import SqliteStore
 from syncara.testing import FakeClock
 from tests.replies.support import Chats
 
@@ -259,3 +263,61 @@ async def test_an_answer_of_another_process_is_taken(tmp_path: Path, clock: Fake
 
         assert ("pending", "operator") == (left.status, bot.get_approval(left.id).answered_by)
     assert ["a.txt"] == files(workspace)
+
+
+async def test_an_operator_answers_whoever_may_in_the_chat(bot: MultiStepProcessor, workspace: Path) -> None:
+    """Whoever has the database at hand needs no name in the policy; all else about an answer holds for them too."""
+    reply = await asked(bot, GROUP)
+    (approval_id,) = reply.approval_ids
+
+    assert "plan_changed" == await refusal(bot.answer_approval(approval_id, approve=True, plan_hash="0" * 64))
+    assert "operator" == (await bot.answer_approval(approval_id, approve=True)).answered_by
+    assert "used" == await refusal(bot.answer_approval(approval_id, approve=False))
+    assert ExecutionStatus.COMPLETED == (await bot.wait(reply.execution_ids[0], 10)).status
+    assert ["a.txt"] == files(workspace)
+
+
+class Heard(logging.Handler):
+    """Waits for a line of the log."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self._words = words
+        self.event = asyncio.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._words in record.getMessage():
+            self.event.set()
+
+
+def fill(connection: sqlite3.Connection) -> None:
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count = {pages}").fetchone()
+
+
+def free(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA max_page_count = 1000000").fetchone()
+
+
+async def test_an_answer_that_a_full_disk_refuses_is_taken_later(tmp_path: Path, clock: FakeClock) -> None:
+    """What another process has left stays there until it could be taken, and is not lost with the error."""
+    heard, log = Heard("answers to approvals are looked for again"), logging.getLogger("syncara")
+    store = SqliteStore(tmp_path / "bot.db")
+    # More than the pages that are free in the file, and nothing that becomes small when it is compressed.
+    reason = random.Random(1).randbytes(4_000_000).hex()
+    log.addHandler(heard)
+    async with MultiStepProcessor(store=store, clock=clock, announce=False) as bot:
+        reply = await asked(bot)
+        await store.file.write(fill)
+        beside = MultiStepProcessor(tmp_path / "bot.db", clock=clock)
+        left = await beside.answer_approval(reply.approval_ids[0], approve=False, reason=reason)
+        beside.close()
+        await heard.event.wait()
+        before = bot.get_approval(left.id)
+        await store.file.write(free)
+        run = await bot.wait(left.execution_id, 20)
+        after = bot.get_approval(left.id)
+    log.removeHandler(heard)
+
+    assert ("pending", "refused") == (before.status, after.status)
+    assert (ExecutionStatus.CANCELLED, f"refused by operator: {reason}") == (run.status, run.error)

@@ -243,9 +243,9 @@ class Draft:
     # What names refer to.
 
     def workflow(self, ref: str) -> Sheet:
-        """By exact id, the alias `workflow_id`, or exact name. Raises NotFoundError, ValidationError when ambiguous."""
+        """By the alias `workflow_id`, exact id, or exact name. Raises NotFoundError, ValidationError when ambiguous."""
         # The alias before names: else a workflow of that name would draw all later replies of its chat to itself.
-        found = self._by_id(ref) or (self._latest() if ref == "workflow_id" else self._by_name(ref))
+        found = self._latest() if ref == "workflow_id" else self._by_id(ref) or self._by_name(ref)
         if found is None:
             known = self._known()
             names = {sheet.name: sheet.id for sheet in known}
@@ -269,10 +269,11 @@ class Draft:
         made = [(start.started.execution_id, start.sheet.name) for start in self.starts]
         if any(ref == execution_id for execution_id, _ in made):
             return next(found for found in made if found[0] == ref)
-        summary = self.desk.summary(ref, self.chat.owner)
-        if summary is None and ref == "execution_id":
-            if made or self._run_missing:
-                return made[-1] if made else ("", "")
+        if ref != "execution_id":
+            summary = self.desk.summary(ref, self.chat.owner)
+        elif made or self._run_missing:
+            return made[-1] if made else ("", "")
+        else:
             summary = self.desk.latest_summary(self.chat.owner)
         return None if summary is None else (summary.id, summary.workflow_name)
 

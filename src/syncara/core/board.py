@@ -43,11 +43,11 @@ class Board:
 
     # fmt: off
     __slots__ = (
-        "again", "approve_by", "approved", "author", "cancelled", "chat_id", "code", "context", "created_at", "deadline", "delayed", "dirty", "due",
-        "error", "error_tolerated", "errors_seen", "execution_id", "failing", "finished_at", "held_since", "joins",
-        "latest", "leftover", "message_id", "nodes", "now", "open", "owed", "plan", "prompt", "ready",
-        "recovery_deadline", "recovery_timed_out", "retrying", "running", "start_at", "started_at", "status",
-        "sweep", "timed_out", "timers", "user_id", "waiting",
+        "again", "approve_by", "approved", "author", "cancelled", "chat_id", "code", "context", "created_at",
+        "deadline", "delayed", "dirty", "due", "error", "error_tolerated", "errors_seen", "execution_id", "failing",
+        "finished_at", "held_since", "joins", "latest", "leftover", "message_id", "nodes", "now", "open", "owed",
+        "plan", "prompt", "ready", "recovery_deadline", "recovery_timed_out", "retrying", "running", "start_at",
+        "started_at", "status", "sweep", "timed_out", "timers", "user_id", "waiting",
     )
     # fmt: on
 

@@ -22,7 +22,7 @@ from typing import Any, TypeGuard
 import msgspec
 
 from syncara.core import events as e
-from syncara.core.board import NEVER, NOT_APPROVED, NOTHING, Board
+from syncara.core.board import NEVER, NOTHING, Board
 from syncara.core.errors import InvalidStateError
 from syncara.core.expressions import ConditionFailed
 from syncara.core.limits import CRASHES_MAX, SECONDS_MAX
@@ -394,7 +394,8 @@ def _finish(board: Board, at: float) -> e.Decision | None:
     if board.open:
         return None
     if board.cancelled is not None:
-        code = "not_approved" if board.cancelled == NOT_APPROVED else "cancelled"
+        expired = board.approve_by is not None and at >= board.approve_by
+        code = "not_approved" if expired else "cancelled"
         return e.Finished(at, ExecutionStatus.CANCELLED, code, board.cancelled or None)
     if board.failing:
         return e.Finished(at, ExecutionStatus.FAILED, board.code, board.error)

@@ -61,6 +61,8 @@ _EVERY_NAME = _EveryName()
 
 def holds_placeholder(value: Any) -> bool:
     """Whether rendering could change `value`, at any depth; placeholders that cannot be read count."""
+    if value is None or (isinstance(value, str) and "{" not in value):
+        return False  # as most are, quickly
     if isinstance(value, str):
         value = value.replace("\\{", _ESCAPED)
     return compile_params({"": value}, _EVERY_NAME) is not None

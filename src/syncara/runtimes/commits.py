@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 from syncara.abc import Entry, Record, Store, Unsealed
 from syncara.core import events as e
 from syncara.core.board import Board
-from syncara.runtimes.resident import Group, Resident
+from syncara.runtimes.resident import Fed, Group, Resident
 
 logger = logging.getLogger("syncara")
 
@@ -50,10 +50,14 @@ class Commits:
         loop: asyncio.AbstractEventLoop,
         *,
         idle: Callable[[], bool],
+        feed: Callable[[Group], Fed | None],
         set_aside: Callable[[Resident, Exception], None],
-        over: Callable[[list[Resident], BaseException | None], None],
+        over: Callable[[list[Resident], Group | None, BaseException | None], None],
     ) -> None:
         """`idle`: whether nothing else goes on, so that the loop may wait for the disk.
+
+        `feed` takes a group into its executions, when it is its turn; None when something of theirs must be written
+        first. What it raises, the group is refused with.
 
         `over` is called with the executions of each transaction that is committed or has failed, `set_aside` with one
         that cannot be written.
@@ -62,6 +66,7 @@ class Commits:
         self._auditor = auditor
         self._loop = loop
         self._idle = idle
+        self._feed = feed
         self._set_aside = set_aside
         self._over = over
         self._context = contextvars.copy_context()
@@ -114,21 +119,43 @@ class Commits:
 
     def _flush(self) -> None:
         self._due = False
-        if self._writing or self._closed or not (self._unwritten or self._groups):
+        if self._writing or self._closed:
             return
-        group = self._groups.popleft() if self._groups else None
-        batch = list(self._unwritten.values()) if group is None else group.residents
-        batch = [resident for resident in batch if self._unwritten.pop(resident.key, None)]
+        fed = self._next_group()
+        touched = list(self._unwritten.values()) if fed is None else fed.residents
+        batch = [resident for resident in touched if self._unwritten.pop(resident.key, None)]
+        if not batch and fed is None:
+            return
         self._writing = True
-        changes, told = ([], []) if group is None else group.parts()
-        entries = self._entries(batch, told)
+        group = None if fed is None else fed.group
+        changes, told = ([], []) if fed is None else fed.parts()
+        try:
+            entries = self._entries(batch, told, whole=group is not None)
+        except Exception as error:  # noqa: BLE001 - it is told to whoever asked for the group
+            self._end(_Transaction(touched, group, []), error)
+            return
         audit = self._auditor.seal(told) if told else []
         alone = len(batch) <= 1 and self._idle()
-        done = partial(self._done, _Transaction(batch, group, audit))
+        done = partial(self._done, _Transaction(batch if fed is None else fed.residents, group, audit))
         self._store.append(entries, done, inline=alone, changes=[*changes, *audit])
 
-    def _entries(self, batch: list[Resident], told: list[Unsealed]) -> list[Entry]:
-        """The entries of a batch, without those that cannot be written; what they mean for the audit goes to `told`."""
+    def _next_group(self) -> Fed | None:
+        while self._groups:
+            try:
+                fed = self._feed(self._groups[0])
+            except Exception as error:  # noqa: BLE001 - it is told to whoever asked
+                self._groups.popleft().tell(error)
+                continue
+            if fed is not None:
+                self._groups.popleft()
+            return fed
+        return None
+
+    def _entries(self, batch: list[Resident], told: list[Unsealed], *, whole: bool) -> list[Entry]:
+        """The entries of a batch, without those that cannot be written; what they mean for the audit goes to `told`.
+
+        whole: raise where one cannot be written.
+        """
         entries = []
         for resident in list(batch):
             try:
@@ -137,6 +164,8 @@ class Commits:
                     told += self._auditor.entries(resident.board, resident.events)
                 entries.append(entry)
             except Exception as error:  # a fault of the checks before: this execution is set aside, the others go on
+                if whole:
+                    raise
                 logger.exception("execution number %d cannot be written and is set aside", resident.key)
                 batch.remove(resident)
                 self._set_aside(resident, error)
@@ -157,7 +186,7 @@ class Commits:
         self._writing = False
         if error is None and transaction.audit:
             self._auditor.committed(transaction.audit)
-        self._over(transaction.residents, error)
+        self._over(transaction.residents, transaction.group, error)
         if self._written is not None and not self._written.done():
             self._written.set_result(None)
         if (self._unwritten or self._groups) and not self._due:

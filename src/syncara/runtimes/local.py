@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from syncara.abc import Addition, Clock, Handler, RunnerInfo, Store
 from syncara.core import events as e
@@ -23,7 +23,7 @@ from syncara.runtimes.commits import Auditor, Commits
 from syncara.runtimes.driver import Action, Block, Call, Stop, drive, unknown_handler
 from syncara.runtimes.hands import Guard, Hands, Outcome
 from syncara.runtimes.recovery import Recovery
-from syncara.runtimes.resident import Group, Resident
+from syncara.runtimes.resident import Fed, Group, Resident
 from syncara.runtimes.timers import Timers
 
 logger = logging.getLogger("syncara")
@@ -64,6 +64,8 @@ class LocalRuntime:
         self._residents: dict[int, Resident] = {}
         self._keys: dict[str, int] = {}
         """Keys of resident executions by id."""
+        self._held: dict[str, Group] = {}
+        """Executions of the group that is being written, by id. It may be refused, so what comes meanwhile waits."""
         self._stalled: dict[int, Resident] = {}
         """Executions whose last commit failed; their facts wait until the disk takes writes again."""
         self._retry_s = RETRY_FIRST_S
@@ -90,12 +92,14 @@ class LocalRuntime:
         self.loop = loop
         self._next_key = info.next_key
         self._stopping = self._ending = False
+        self._held = {}
         self._auditor.start()
         self._commits = Commits(
             self.store,
             self._auditor,
             loop,
             idle=lambda: self._hands.busy == 0,
+            feed=self._feed_group,
             set_aside=self._set_aside,
             over=self._committed,
         )
@@ -177,36 +181,47 @@ class LocalRuntime:
         additions. When it, or a fact, raises, nothing of it happens.
         """
         self._require_running()
-        new = {started.execution_id for started, _ in starts}
-        for execution_id, _ in facts:
-            self._require_writable(None if execution_id in new else self._find(execution_id))
-        touched: dict[str, Resident] = {}
-        try:
-            for started, plan in starts:
-                resident = touched[started.execution_id] = self._new(started, plan, None)
-                self.feed(resident, started)
-            changed = [self._steer(touched, execution_id, fact) for execution_id, fact in facts]
-            additions = finish({execution_id: resident.board for execution_id, resident in touched.items()}, changed)
-        except BaseException as error:
-            self._commit_failed(list(touched.values()), error)
-            raise
-        group = Group(list(touched.values()), additions, asyncio.get_running_loop().create_future())
+        group = Group(starts, facts, finish, asyncio.get_running_loop().create_future())
         self._commits.add_group(group)
         await group.done
 
-    def _steer(self, touched: dict[str, Resident], execution_id: str, fact: e.Fact) -> bool:
-        resident = touched.get(execution_id) or self._find(execution_id)
-        if resident is None:
-            return False
-        touched[execution_id] = resident
-        changed = self.feed(resident, fact)
-        if not changed:
-            self.settle_down(resident)
-        return changed
+    def _feed_group(self, group: Group) -> Fed | None:
+        """Take a group in; None when something of its executions must be written first, so that it is alone.
+
+        Nothing of it is left in memory when it raises.
+        """
+        new = {started.execution_id for started, _ in group.starts}
+        found = [self._find(execution_id) for execution_id, _ in group.facts if execution_id not in new]
+        steered = {resident.board.execution_id: resident for resident in found if resident is not None}
+        touched: dict[str, Resident] = {}
+        try:
+            for resident in steered.values():
+                self._require_writable(resident)
+            self._held = dict.fromkeys(steered, group)
+            if any(resident.busy for resident in steered.values()):
+                return None
+            touched.update(steered)
+            for started, plan in group.starts:
+                self._held[started.execution_id] = group
+                resident = touched[started.execution_id] = self._new(started, plan, None)
+                self.feed(resident, started)
+            changed = [
+                execution_id in touched and self.feed(touched[execution_id], fact) for execution_id, fact in group.facts
+            ]
+            boards = {execution_id: resident.board for execution_id, resident in touched.items()}
+            return Fed(group, list(touched.values()), group.finish(boards, changed))
+        except BaseException as error:
+            self._held = {}
+            self._refused(list(touched.values()), error)
+            self._take_kept([resident for resident in steered.values() if resident.key not in self._stalled])
+            raise
 
     async def tell(self, execution_id: str, fact: e.Fact) -> bool:
         """Feed a fact from a caller; True when it changed something, once that is durable. Raises NotFoundError."""
         self._require_running()
+        while (group := self._held.get(execution_id)) is not None:
+            await asyncio.wait([group.done])
+            self._require_running()
         resident = self._find(execution_id)
         return resident is not None and await self._ask(resident, fact)
 
@@ -331,6 +346,9 @@ class LocalRuntime:
             return True
         try:
             resident = self.load(key)
+            if resident.board.execution_id in self._held:
+                resident.kept.append(fact)
+                return True
             if self.feed(resident, fact):
                 return True
             self.settle_down(resident)
@@ -357,15 +375,25 @@ class LocalRuntime:
         resident.refuse(error)
         self._forget(resident)
 
-    def _committed(self, batch: list[Resident], error: BaseException | None) -> None:
+    def _committed(self, batch: list[Resident], group: Group | None, error: BaseException | None) -> None:
+        if group is not None:
+            self._held = {}
         if error is not None:
-            self._commit_failed(batch, error)
+            (self._commit_failed if group is None or _of_the_disk(error) else self._refused)(batch, error)
             return
         if self._retry_s > RETRY_FIRST_S and not self._stalled:
             self._retry_s = RETRY_FIRST_S
             logger.info("the database takes writes again")
+        if group is not None:
+            self._take_kept(batch)
         for resident in batch:
             self._acknowledge(resident)
+
+    def _take_kept(self, residents: Iterable[Resident]) -> None:
+        for resident in residents:
+            facts, resident.kept = resident.kept, []
+            for fact in facts:
+                self.feed(resident, fact)
 
     def _acknowledge(self, resident: Resident) -> None:
         actions = resident.written()
@@ -397,6 +425,17 @@ class LocalRuntime:
         elif isinstance(action, Block):
             self._recovery.blocked(resident, action)
 
+    def _refused(self, batch: Sequence[Resident], error: BaseException) -> None:
+        """Nothing of a group happens: its executions are what they were, and take in what came meanwhile."""
+        for resident in batch:
+            self._commits.drop(resident)
+            resident.refuse(error)
+            if resident.seq == 0:
+                self._wakes.discard(resident.key)
+                self._forget(resident)
+            else:
+                self._restore(resident)
+
     # A disk that does not take writes.
 
     def _commit_failed(self, batch: Sequence[Resident], error: BaseException) -> None:
@@ -405,6 +444,7 @@ class LocalRuntime:
             self._commits.drop(resident)
             resident.refuse(error)
             if resident.seq == 0:
+                self._wakes.discard(resident.key)
                 self._forget(resident)
             elif not self._stopping:
                 self._stalled[resident.key] = resident
@@ -426,18 +466,24 @@ class LocalRuntime:
             return
         stalled, self._stalled = self._stalled, {}
         for resident in stalled.values():
-            facts, resident.kept = resident.kept, []
-            try:
-                self._fold(resident)
-            except StorageError as error:
-                resident.kept = facts
-                self._commit_failed([resident], error)
-                continue
-            resident.listed = None
-            for fact in facts:
-                self.feed(resident, fact)
-            if not self.feed(resident, e.Ticked(self.clock.now())) and not self._commits.holds(resident):
-                self.settle_down(resident)
+            self._restore(resident)
+
+    def _restore(self, resident: Resident) -> None:
+        """Fold an execution from its journal, and feed it what has happened since."""
+        try:
+            self._fold(resident)
+        except StorageError as error:
+            self._commit_failed([resident], error)
+            return
+        resident.listed = None
+        self._take_kept([resident])
+        if not self.feed(resident, e.Ticked(self.clock.now())) and not self._commits.holds(resident):
+            self.settle_down(resident)
+
+
+def _of_the_disk(error: BaseException) -> bool:
+    """Whether a transaction may be made later; not when what it asks for cannot be."""
+    return isinstance(error, StorageError) and error.code not in ("conflict", "duplicate")
 
 
 def _stopped() -> Exception:

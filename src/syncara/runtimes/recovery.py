@@ -31,7 +31,7 @@ class Recovery:
         self._clean = clean
         self._open: dict[int, None] = {}
         """Executions with attempts that the runner before this one did not finish."""
-        self._missing: dict[str, set[tuple[int, str]]] = {}
+        self._missing: dict[str, dict[tuple[int, str], None]] = {}
         """Steps that are blocked, by the handler that they lack."""
         self._suspects: deque[tuple[int, str]] = deque()
         self._deferred: dict[int, list[tuple[int, str]]] = {}
@@ -81,7 +81,7 @@ class Recovery:
                 self._suspects.append(slot)
             self._next_turn()
             return
-        self._missing.setdefault(block.handler, set()).add(slot)
+        self._missing.setdefault(block.handler, {})[slot] = None
         if self._runtime.knows(block.handler):
             self.handler_registered(block.handler)
         else:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, cast
 
 from syncara.abc import Addition, Change, Entry, Summary, Unsealed
 from syncara.core import events as e
 from syncara.core import journal
 from syncara.core.board import Board
+from syncara.core.graph import Plan
 from syncara.core.machine import next_wake
 from syncara.core.model import ExecutionStatus
 from syncara.core.progress import percent
 from syncara.runtimes.driver import Action
 
-_CALLERS = (e.Started, e.Paused, e.Resumed, e.Cancelled)
+_CALLERS = (e.Started, e.Paused, e.Resumed, e.Cancelled, e.Approved)
 """Facts whose caller is told when they could not be written, and asks again; all others are kept."""
 
 
@@ -136,16 +137,12 @@ class Resident:
 
 
 class Group(NamedTuple):
-    """Executions and additions that a caller wants in one transaction, and the future of whoever waits for it."""
+    """What a caller wants in one transaction, and the future of whoever waits for it."""
 
-    residents: list[Resident]
-    additions: Sequence[Addition]
+    starts: Sequence[tuple[e.Started, Plan]]
+    facts: Sequence[tuple[str, e.Fact]]
+    finish: Callable[[Mapping[str, Board], list[bool]], Sequence[Addition]]
     done: asyncio.Future[None]
-
-    def parts(self) -> tuple[list[Change], list[Unsealed]]:
-        """What is stored as it is, and what is to be chained."""
-        changes = [each for each in self.additions if not isinstance(each, Unsealed)]
-        return changes, [each for each in self.additions if isinstance(each, Unsealed)]
 
     def tell(self, error: BaseException | None) -> None:
         if self.done.done():
@@ -154,6 +151,19 @@ class Group(NamedTuple):
             self.done.set_result(None)
         else:
             self.done.set_exception(error)
+
+
+class Fed(NamedTuple):
+    """A group whose facts are on their boards, and go to the disk as the next transaction."""
+
+    group: Group
+    residents: list[Resident]
+    additions: Sequence[Addition]
+
+    def parts(self) -> tuple[list[Change], list[Unsealed]]:
+        """What is stored as it is, and what is to be chained."""
+        changes = [each for each in self.additions if not isinstance(each, Unsealed)]
+        return changes, [each for each in self.additions if isinstance(each, Unsealed)]
 
 
 def _from_caller(fact: e.Fact) -> bool:

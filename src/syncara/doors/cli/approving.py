@@ -47,7 +47,11 @@ APPROVAL_ID = click.argument("approval_id", metavar="ID", shell_complete=_comple
 @options.DATABASE
 @options.JSON
 def approvals(*, chat_id: int | str | None, every: bool, database: str | None, as_json: bool) -> None:
-    """List what waits for a person's approval: each effect that needs it, who asked, and until when it waits."""
+    """List what waits for a person's approval.
+
+    Each with the effects that need it, who asked for it, until when it can be answered, and the beginning of its plan's
+    hash.
+    """
     with reading(database) as processor:
         found = processor.list_approvals(chat_id, None if every else "pending")
     if as_json:
@@ -76,8 +80,8 @@ def approvals(*, chat_id: int | str | None, every: bool, database: str | None, a
 def approve(*, approval_id: str, plan_hash: str | None, yes: bool, database: str | None, as_json: bool) -> int:
     """Let a plan run that waits for a person's approval.
 
-    It is shown, with every effect that needs the approval, and approved once you say yes. Beside the process that runs
-    the database, that one lets it run; where there is none, it runs with the next `syncara start`.
+    It is shown, with the effects that need the approval, and approved once you say yes. Whichever process runs the
+    database lets it run then; where there is none, the next `syncara start` does.
     """
     with reading(database) as processor:
         approval = processor.get_approval(approval_id)
@@ -86,8 +90,8 @@ def approve(*, approval_id: str, plan_hash: str | None, yes: bool, database: str
         if as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
             message = "Nobody can be asked here. Look at what `syncara approvals` shows, then give --yes."
             raise click.UsageError(message)
-        open_ = approval.status == "pending" and approval.plan_hash == plan_hash
-        if open_ and not confirmed(approval):
+        can_be = approval.status == "pending" and approval.plan_hash == plan_hash
+        if can_be and not confirmed(approval):
             output.note(f"It still waits. To refuse it: {_typed('refuse', approval, database)}")
             return output.FAILED
     _answer(database, approval_id, as_json, approve=True, plan_hash=plan_hash)

@@ -16,10 +16,12 @@ from syncara.shortcodes.repair.references import References
 from syncara.shortcodes.repair.words import plain
 
 _DIGITS = re.compile(r"[+-]?\d+(?:\.\d{1,2}|\.\d{4,})?")
+_ONE_COMMA = re.compile(r"\d,\d")
+_BRACKETS = re.compile(r"[\[\]{}]")
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)+|[a-z]{2,20}")
 _QUOTES = "\"'“”‘’"
 _ALIASES = ("workflow_id", "execution_id")
-_COMPARES = re.compile(r"[<>=]=?|\b(?:context|steps)\b")
+_COMPARES = re.compile(r"[<>=]=?|\b(?:context|steps)[.\[]")
 _ASSIGNED = re.compile(r"\w+\s*=")
 _MEMBER = re.compile(r"[\"'“]\w+[\"'”]\s*[:=]\s*[\"'“{\[\d]")
 _WITHOUT_ITS_NAME = 5
@@ -54,6 +56,8 @@ class Guesser:
 
     def _from_json(self, field: Field, written: Any) -> Guess | None:
         if field.form == "names":
+            if isinstance(written, dict) and len(written) == 1:
+                written = next(iter(written.values()))
             if not isinstance(written, list) or not all(isinstance(each, str | int) for each in written):
                 return None
             return self._names(list(map(str, written)), 0)
@@ -71,18 +75,23 @@ class Guesser:
             return Guess(3, [written])
         if kind is dict and isinstance(written, list) and len(written) == 1:
             bare = isinstance(written[0], str) and field.name == "params"
-            return Guess(2, written[0]) if bare or isinstance(written[0], dict) else None
+            if bare or isinstance(written[0], dict):
+                return Guess(2, written if isinstance(written[0], dict) and field.name == "params" else written[0])
+        if field.name == "params" and isinstance(written, list) and all(isinstance(each, dict) for each in written):
+            return Guess(2, written)
         return None
 
     def _from_text(self, field: Field, written: str) -> Guess | None:
         if not written:
             return None
+        options = choices(field.type)
+        meant = words.meaning("values", written, options) if options else None
+        if meant is not None:
+            return Guess(0 if meant == written else 0.3, meant)
         if not field.required and self._is_word_for_empty(field, written):
             return Guess(0.2, None)
-        options = choices(field.type)
         if options:
-            meant = words.meaning("values", written, options)
-            return None if meant is None else Guess(0 if meant == written else 0.3, meant)
+            return None
         match field.form:
             case "integer" | "number":
                 return self._number(field, written)
@@ -125,6 +134,7 @@ class Guesser:
         except msgspec.ValidationError:
             return None
         unlikely = _UNLIKELY if field.name == "max_parallel" and value > _PARALLEL_USUAL else 0
+        unlikely += 1 if _ONE_COMMA.fullmatch(written) else 0
         return Guess(unlikely + (0 if _DIGITS.fullmatch(written) else 0.3), found)
 
     @staticmethod
@@ -151,13 +161,13 @@ class Guesser:
             if isinstance(row, list) and row and all(isinstance(each, dict) for each in row):
                 return Guess(0.5, row)
             listed = [each.strip().strip(_QUOTES) for each in _LIST_END.split(written) if each.strip()]
-            return Guess(3.5, listed) if len(listed) > 1 else None
+            return Guess(3.5, listed) if len(listed) > 1 and not _BRACKETS.search(written) else None
         if _MEMBER.match(written) and isinstance(braced := self.json_in(f"{{{written}"), dict):
             return Guess(0.5, braced)
         paired = pairs(written[1:-1] if written.startswith("(") and written.endswith(")") else written)
         if paired is not None and (all(map(_is_param, paired)) or _ASSIGNED.match(written)):
             return Guess(1, paired)
-        return Guess(3, written.strip(_QUOTES)) if field.name == "params" else None
+        return Guess(3, written.strip(_QUOTES)) if field.name == "params" and written[0] not in "{[" else None
 
     @staticmethod
     def json_in(written: str) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import msgspec
@@ -103,8 +104,10 @@ def _place(schema: Schema, key: str, found: dict[str, Any], extra: dict[str, Any
     missing = {name: param for name, param in schema.items() if param.required and name not in found}
     free = {name: param for name, param in schema.items() if name not in found}
     name = _named(missing, key, [value])
+    if name is None and key not in OPTIONS:
+        name = _named(free, key, [value], alike=1.0)
     option = words.meaning("fields", key, OPTIONS, alike=1.0)
-    if name is None and option is not None and not (words.plain(key) in map(words.plain, schema)):
+    if name is None and option is not None:
         options[option] = extra.pop(key)
         return
     name = name or _named(free, key, [value])
@@ -112,10 +115,10 @@ def _place(schema: Schema, key: str, found: dict[str, Any], extra: dict[str, Any
         found[name] = fitted(schema[name], extra.pop(key))
 
 
-def _named(schema: Schema, key: str, values_of: Iterable[Any] = ()) -> str | None:
+def _named(schema: Schema, key: str, values_of: Iterable[Any] = (), *, alike: float = words.ALIKE) -> str | None:
     """The param that a word stands for, if it can take what is written."""
-    name = words.meaning("params", key, schema)
-    if name is None or schema is values_of:
+    name = words.meaning("params", key, schema, alike=alike)
+    if name is None:
         return name
     return name if all(_fit(schema[name], value) is not _MISFIT for value in values_of) else None
 
@@ -185,16 +188,15 @@ def _fit(param: Param, value: Any) -> Any:
         return value
     options = [str(each) for each in choices(param.type)]
     if options:
-        meant = words.meaning("values", str(value), options) if isinstance(value, str) else None
+        only = value[0] if isinstance(value, list) and len(value) == 1 else value
+        meant = words.meaning("values", only, options) if isinstance(only, str) else None
         return _MISFIT if meant is None else meant
-    for convert in (_whole, _from_text, _from_container, _to_text):
-        found = convert(param, value)
-        if found is not _MISFIT and _is_fine(param, found):
-            return found
-    return _MISFIT
+    return next((found for found in _converted(param, value) if _is_fine(param, found)), _MISFIT)
 
 
 def _is_fine(param: Param, value: Any) -> bool:
+    if value is _MISFIT:
+        return False
     if isinstance(value, str) and compile_params({"": value}, ()) is not None:
         return True
     try:
@@ -204,39 +206,32 @@ def _is_fine(param: Param, value: Any) -> bool:
     return True
 
 
-def _whole(param: Param, value: Any) -> Any:
-    return int(value) if isinstance(value, float) and value.is_integer() else _MISFIT
+def _converted(param: Param, value: Any) -> Iterator[Any]:
+    """What a value may have been meant to be."""
+    if isinstance(value, str):
+        yield from _from_text(param, value.strip())
+    elif isinstance(value, dict | list):
+        yield from _from_container(param, value)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield values.whole(value)
+        yield str(value)
 
 
-def _from_text(param: Param, value: Any) -> Any:
-    """JSON, a number or yes or no from text."""
-    if not isinstance(value, str):
-        return _MISFIT
-    text = value.strip()
+def _from_text(param: Param, text: str) -> Iterator[Any]:
     if text[:1] in ("{", "["):
-        try:
-            return read_loose(text, 0).value
-        except Hopeless:
-            return _MISFIT
+        with suppress(Hopeless):
+            yield read_loose(text, 0).value
     number = values.number(text)
     if number is not None and plain_type(param.type) is not bool:
-        return values.whole(number)
-    flag = values.flag(text)
-    if flag is not None:
-        return flag
-    paired = pairs(text)
-    return _MISFIT if paired is None else paired
+        yield values.whole(number)
+    yield values.flag(text)
+    yield pairs(text)
 
 
-def _from_container(param: Param, value: Any) -> Any:
+def _from_container(param: Param, value: dict[str, Any] | list[Any]) -> Iterator[Any]:
     """`{"value": 10}` and `[10]` for 10, one object for a list of one."""
-    if isinstance(value, dict | list) and len(value) == 1:
-        inner = next(iter(value.values())) if isinstance(value, dict) else value[0]
-        found = _fit(param, inner)
-        if found is not _MISFIT:
-            return found
-    return [value] if isinstance(value, dict) else _MISFIT
-
-
-def _to_text(param: Param, value: Any) -> Any:
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else _MISFIT
+    if isinstance(value, dict) and value and "name" not in value and all(isinstance(each, dict) for each in value.values()):
+        yield [{"name": name, **each} for name, each in value.items()]
+    if len(value) == 1:
+        yield _fit(param, next(iter(value.values())) if isinstance(value, dict) else value[0])
+    yield [value]

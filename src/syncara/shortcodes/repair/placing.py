@@ -131,6 +131,13 @@ def duplicate(known: Known, place: int) -> Edit | None:
 def circle(known: Known, place: int) -> Iterator[Edit]:
     """A circle of steps, opened where a step waits for one that comes after it."""
     sheet = next((each for each in known.draft.sheets if each.place == place), None)
+    listed = known.paper.calls[place].args.get("steps")
+    if sheet is not None and isinstance(listed, list):
+        ahead_of = {step.name: {sheet_step.name for sheet_step in sheet.steps if sheet_step.id in _ahead(sheet, step.name)} for step in sheet.steps}
+        steps = [{**each, "dependencies": [d for d in each.get("dependencies", []) if d not in ahead_of.get(each.get("name"), ())]} for each in listed]
+        call = known.paper.calls[place]
+        yield Edit(*call.span, write(known.commands[call.shortcode], {**call.args, "steps": steps}))
+        return
     for step in sheet.steps if sheet is not None else ():
         own = sheet.places.get(step.name) if sheet is not None else None
         call = None if own is None else known.paper.calls[own]

@@ -140,7 +140,8 @@ def _codes(
 ) -> tuple[float, list[Said]] | None:
     """The code that the pieces make, and its price; where they hold a list of steps, one for each."""
     guesser = Guesser(known, place)
-    steps = _steps(command, pieces) if ADD_STEP in known.commands else None
+    is_one = any(isinstance(piece.value, str) and piece.value in known.handlers for piece in pieces)
+    steps = _steps(command, pieces) if ADD_STEP in known.commands and not is_one else None
     if steps is None:
         way = assign(command, pieces, text, guesser)
         return None if way is None else (way.price, [Said(command, way.args)])

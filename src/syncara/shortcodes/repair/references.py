@@ -26,6 +26,7 @@ _STEP_NUMBER = re.compile(
     re.IGNORECASE,
 )
 _STEP_ALIAS = re.compile(r"step_?\d{1,6}(?:_id)?", re.IGNORECASE)
+_AND = re.compile(r"^(?:and|dan|serta|&|\+)\s+", re.IGNORECASE)
 _JOINT = re.compile(r"\s*(?:[,;&+|/:\n]|->|→|=>)\s*|\s+(?=step)", re.IGNORECASE)
 _ID_LIKE = re.compile(r"[\w-]*\d[\w-]*|(?:wf|ex|flow|run|id)[_-]\w+", re.IGNORECASE)
 
@@ -151,6 +152,9 @@ class References:
             if plain(each) in words.words("empty", "words") or not plain(each):
                 price += 0.2
                 continue
+            if len(written) > 1 and self._is_itself(each):
+                price += 1
+                continue
             meant = self._several(each)
             if meant is None and self._is_beyond(each):
                 lost += 1
@@ -185,7 +189,7 @@ class References:
         steps, own = self._steps(), self._position()
         if written in steps and (written != self._added or steps.index(written) != own):
             return Reference(written, 0)
-        bare = written.strip(_WRAPPING)
+        bare = _AND.sub("", written.strip(_WRAPPING))
         number = self._number(bare)
         if number is not None:
             exact = _STEP_ALIAS.fullmatch(written) is not None
@@ -226,6 +230,11 @@ class References:
             return self._position() - 1
         found = _STEP_NUMBER.fullmatch(bare)
         return None if found is None else int(found[1]) - 1
+
+    def _is_itself(self, written: str) -> bool:
+        """Whether the step waits for itself, by its name or number."""
+        number = self._number(written.strip(_WRAPPING))
+        return self._is_sure and (number == self._position() or plain(written) == plain(str(self._added)))
 
     def _is_beyond(self, written: str) -> bool:
         """Whether a number is beyond the steps that there are."""

@@ -20,7 +20,7 @@ _CHANGED = re.compile(
 _QUOTES = {'"': '"', "'": "'", "“": '”"“', "‘": "’'‘", "„": '“”"', "”": '”"', "«": "»"}
 _LABEL = re.compile(r"([^\W\d]\w*)\s*(?:=>|=)\s*(?=[\[{])")
 _LABEL_WITH_COLON = re.compile(r"[\"']?([^\W\d]\w*)[\"']?\s*(?:=>|=|:)\s*(?=[\[{])")
-_PLACEHOLDER_ID = re.compile(r"[\[{<(]{1,2}\s*[$%]?[^\W\d][\w .-]*[\]})>]{1,2}(?=\s*[:|,;\]})>]|\s*$)")
+_PLACEHOLDER_ID = re.compile(r"[\[{<(]{1,2}\s*[$%]?[^\W\d][\w .,-]*[\]})>]{1,2}(?=\s*[:|,;\]})>]|\s*$)")
 _BARE_LIST = re.compile(r"\[\s*(?![\"'“‘{\[\d\]-]|true\b|false\b|null\b)[^\]\[{}]*\]")
 _ONLY_TEXT = re.compile(r"\{\s*[\"'“]([^\"'“”{}:]*)[\"'”]\s*\}")
 _NEEDLESS = re.compile(r"[,;\s]+(?=[\]:])|\s*(?://|#|--)[^\n\]]*(?=\]\s*(?:\n|$))")

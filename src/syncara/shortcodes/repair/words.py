@@ -15,6 +15,7 @@ ALIKE = 0.78
 WORD_CHARS_MAX = 60
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_WORDS_ONLY = re.compile(r"[\w -]{1,40}")
 _BETWEEN = re.compile(r"[\W_]+")
 
 
@@ -63,7 +64,18 @@ def meaning(section: str, written: str, known: Iterable[str], *, alike: float = 
     if same is not None:
         return same
     meant = table(section).get(word, ())
-    return next((name for name in meant if name in names), None) or nearest(written, names, alike)
+    synonym = next((name for name in meant if name in names), None)
+    found = synonym or nearest(written, names, alike)
+    return found or (_by_one_word(section, written, names) if section in ("values", "handlers") else None)
+
+
+def _by_one_word(section: str, written: str, names: Sequence[str]) -> str | None:
+    """`find_all` for `find`: the only name that one of several words stands for."""
+    said = parts(written) if _WORDS_ONLY.fullmatch(written) else []
+    found = {name for word in said for name in names if plain(name) == word}
+    if not found and len(said) > 1:
+        found = {name for word in said for name in table(section).get(word, ())[:1] if name in names}
+    return found.pop() if len(found) == 1 and len(said) > 1 else None
 
 
 def nearest(written: str, known: Sequence[str], alike: float = ALIKE) -> str | None:

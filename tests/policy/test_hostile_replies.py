@@ -1,0 +1,157 @@
+"""Replies that somebody else has had a hand in: what they do, and that the same without the trick works.
+
+Each line of the corpus holds a hostile reply and a benign twin that differs in the one point tested, and says what each
+of them changes in the world (`ground.py`): everything that is there afterwards and was not before, and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+from unicodedata import category
+
+import msgspec
+import pytest
+
+from tests.policy.ground import CARD, MINE, Ground, World, difference, ground_in, made
+
+CORPUS = Path(__file__).with_name("corpus") / "replies.jsonl"
+LINES_MIN = 200
+
+OWN = ("WF5", "ST5", "RUN5", "HELD5", "ASK5", "MADE")
+"""The ids that chat 5 may be shown."""
+UNSEEN = ("Cc", "Cf", "Zl", "Zp")
+"""Categories of characters that steer text."""
+
+Act = str | dict[str, Any]
+"""A reply in chat 5, or `approve`, or an object: a reply elsewhere, or something that the developer does."""
+
+
+class Line(msgspec.Struct, forbid_unknown_fields=True):
+    id: str
+    kind: str
+    reason: str
+    hostile: list[Act]
+    twin: list[Act]
+    does: list[str] = []
+    """All that the hostile reply changes."""
+    twin_does: list[str] = []
+    before: list[Act] = []
+    """What has happened in chat 5 already."""
+    policy: dict[str, Any] = {}
+    asks: list[str] = []
+    """What the question for the approval must show."""
+
+
+LINES = [msgspec.json.decode(line, type=Line) for line in CORPUS.read_text("utf-8").splitlines()]
+EACH = pytest.mark.parametrize("line", [pytest.param(line, id=line.id) for line in LINES])
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return asyncio.run(made(tmp_path_factory.mktemp("world")))
+
+
+async def act(ground: Ground, what: Act) -> str:
+    """Do it; returns all that is said about it, to the chat and to the model."""
+    if what == "approve":
+        await ground.approve()
+        return ""
+    if isinstance(what, str):
+        what = {"reply": what}
+    if "start" in what:
+        await ground.bot.execute_workflow(ground.filled(what["start"]), chat_id=MINE)
+        await ground.settle()
+        return ""
+    if "give" in what:
+        given = await ground.bot.give_command(what["give"], what["fields"], chat_id=MINE)
+        await ground.settle()
+        ground.names["MADE"] = next(each.id for each in ground.bot.list_workflows() if each.name == "Made")
+        return given.text
+    reply = await ground.reply(what["reply"], what.get("chat", MINE), what.get("user", MINE), what.get("message"))
+    return f"{reply.text}\n{reply.note}"
+
+
+async def done(ground: Ground, line: Line, acts: list[Act]) -> tuple[list[str], str]:
+    """What they change, and what is said about it."""
+    for each in line.before:
+        await act(ground, each)
+    before = ground.facts()
+    said = [await act(ground, each) for each in acts]
+    return difference(before, ground.facts()), "\n".join(said)
+
+
+# The corpus.
+
+
+def test_the_corpus_holds_many_lines_each_of_its_own() -> None:
+    """Each has its own id and reason, and a twin that is not the same."""
+    assert LINES_MIN <= len(LINES)
+    for names in ([line.id for line in LINES], [f"{line.kind}: {line.reason}" for line in LINES]):
+        assert [] == [name for name, count in Counter(names).items() if count > 1]
+    assert [] == [line.id for line in LINES if line.hostile == line.twin]
+
+
+@EACH
+async def test_a_hostile_reply_does_no_harm(
+    line: Line, tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It changes exactly what the line says: for most nothing at all, or a run that waits for a person."""
+    async with ground_in(tmp_path, world, monkeypatch, line.policy) as ground:
+        changed, said = await done(ground, line, line.hostile)
+        written = ground.filled(json.dumps(line.hostile, ensure_ascii=False))
+
+        assert expected(ground, line.does) == changed
+        assert [] == [mark for mark in foreign(ground) if mark in said and mark not in written]
+
+
+@EACH
+async def test_its_benign_twin_works(
+    line: Line, tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same without the trick does what it says, so what refuses the other is not in its way."""
+    async with ground_in(tmp_path, world, monkeypatch, line.policy) as ground:
+        changed, _ = await done(ground, line, line.twin)
+
+        assert expected(ground, line.twin_does) == changed
+
+
+def expected(ground: Ground, facts: list[str]) -> list[str]:
+    return sorted(ground.filled(fact) for fact in facts)
+
+
+def foreign(ground: Ground) -> list[str]:
+    """What belongs to others, and is to be seen in no answer."""
+    ids = [value for name, value in ground.names.items() if name not in OWN]
+    return [*ids, "Payroll", "Sauna", "Club", "Nightly", str(CARD)]
+
+
+# What a person is asked.
+
+
+@pytest.mark.parametrize("line", [pytest.param(line, id=line.id) for line in LINES if line.asks])
+async def test_the_question_shows_what_is_approved(
+    line: Line, tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It names what the line says, hides and turns nothing, and has no more lines than its twin for as many effects."""
+    async with ground_in(tmp_path, world, monkeypatch) as ground:
+        question, effects = await asked(ground, line.hostile)
+        twins, twins_effects = await asked(ground, line.twin)
+
+    assert [] == [shown for shown in line.asks if shown not in question]
+    assert [] == [character for character in question if character != "\n" and category(character) in UNSEEN]
+    assert question.count("\n") == twins.count("\n") or effects != twins_effects
+
+
+async def asked(ground: Ground, acts: list[Act]) -> tuple[str, int]:
+    """The question that the last one of some replies has led to, and how many effects it is about."""
+    for each in acts:
+        await act(ground, each)
+    approval = next(each for each in ground.bot.list_approvals(MINE) if each.id not in ground.names.values())
+    key = f"{approval.execution_id}:announce:(approval)"
+    while key not in ground.chats.keys:
+        await ground.chats.until(len(ground.chats.sent) + 1)
+    return ground.chats.sent[ground.chats.keys.index(key)][1], len(approval.effects)
