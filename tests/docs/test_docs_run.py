@@ -22,7 +22,10 @@ HOW_TO = DOCS / "how-to"
 OURS = [DOCS / "tutorial.md", DOCS / "guide.md", *sorted(HOW_TO.glob("*.md"))]
 STATED = [
     *OURS[:2],
-    *(HOW_TO / f"{name}.md" for name in (*sorted(BUILTIN), "custom-handlers", "replies", "policy", "secrets")),
+    *(
+        HOW_TO / f"{name}.md"
+        for name in (*sorted(BUILTIN), "custom-handlers", "replies", "policy", "approvals", "secrets")
+    ),
 ]
 PAGES = {str(path.relative_to(ROOT)): path for path in (ROOT / "README.md", *OURS)}
 AT_ONCE = 2
