@@ -13,7 +13,7 @@ import msgspec
 from syncara.abc import ExecutionInput, Handler, Messenger, ShortcodeFunction, StepInput
 from syncara.core.errors import NonRetryableError, Problem, nearest
 from syncara.handlers.registry import struct_check
-from syncara.handlers.text import split, to_text
+from syncara.handlers.text import printable, split, to_text
 
 
 class SendMessageParams(msgspec.Struct, forbid_unknown_fields=True):
@@ -36,10 +36,11 @@ class ConsoleMessenger:
     needs_chat = False
 
     async def send(self, chat_id: Any, text: str, *, idempotency_key: str) -> None:
-        print(f"[chat {chat_id}] {text}" if chat_id is not None else text, flush=True)  # noqa: T201
+        shown = printable(text)
+        print(f"[chat {chat_id}] {shown}" if chat_id is not None else shown, flush=True)  # noqa: T201
 
     async def edit(self, chat_id: Any, message_id: Any, text: str, *, idempotency_key: str) -> None:
-        print(f"[chat {chat_id}, message {message_id}] {text}", flush=True)  # noqa: T201
+        print(f"[chat {chat_id}, message {message_id}] {printable(text)}", flush=True)  # noqa: T201
 
     async def pin(self, chat_id: Any, message_id: Any, *, idempotency_key: str) -> None:
         print(f"[chat {chat_id}] message {message_id} is pinned", flush=True)  # noqa: T201

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -38,3 +39,11 @@ def _fitting(text: str, most: int) -> int:
         if units > most:
             return n
     return len(text)
+
+
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def printable(text: str) -> str:
+    """The text without what would steer a terminal; line breaks and tabs stay."""
+    return _STEERING.sub("", text)
