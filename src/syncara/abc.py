@@ -94,7 +94,7 @@ class Record(NamedTuple):
     kind: str
     key: str
     at: float
-    """Unix time; records of the kind `receipt` are cleaned up by it, as executions are."""
+    """Unix time; records of the kinds `receipt` and `approval` are cleaned up by it, as executions are."""
     body: bytes | None
 
 
@@ -218,7 +218,7 @@ class Store(Protocol):
     def cleanup(self, before: float) -> int:
         """Delete the executions that finished before `before` (Unix seconds), with all that is kept of them.
 
-        Deleted definitions that no execution needs any more go too, and receipts as old. Returns how many executions
+        Deleted definitions that no execution needs any more go too, and receipts and approvals as old. Returns how many executions
         it were.
         """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import weakref
 from collections import ChainMap
@@ -32,6 +33,8 @@ from syncara.shortcodes.announce import Announcer
 from syncara.shortcodes.reply import Replies
 from syncara.stores.sqlite import SqliteStore
 from syncara.templates.registry import Templates
+
+logger = logging.getLogger("syncara")
 
 Given = Mapping[str, Any]
 """What MultiStepProcessor was given, by name; None means: not given."""
@@ -70,6 +73,8 @@ class Engine:
                 *self._outside(secrets),
             ]
         )
+        for problem in rules.unknown_names(self.gate.policy, handlers.names(), known):
+            logger.warning("the policy names what is not registered, at least not yet: %s", problem)
         store = self.store
         self.runtime = LocalRuntime(
             store, handlers.get, self._plan, clock, guard=self.gate, auditor=Auditor(store), hands_off=hands_off

@@ -357,11 +357,11 @@ def test_an_answer_survives_the_bot_that_did_not_take_it(
         os.kill(process.pid, signal.SIGKILL)
         process.wait(HANG_S)
     became = waiting.now()
-    with bot(tmp_path) as process:
-        said = rest(process)
+    with bot(tmp_path) as started:
+        said = rest(started)
 
-    assert (4, "not_taken") == (left.code, left.json()["error"]["code"])
-    assert "that runs this database has not taken the answer yet" in left.json()["error"]["message"]
+    told = f"process {process.pid} that runs this database has not taken the answer yet"
+    assert (4, "not_taken", told) == (left.code, *(left.json()["error"][name] for name in ("code", "message")))
     assert (1, "used") == (second.code, second.json()["error"]["code"])
     assert ("pending", "awaiting_approval") == became
     assert "completed None\n" == said

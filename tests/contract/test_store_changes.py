@@ -220,12 +220,12 @@ def test_a_number_is_not_used_again_when_its_execution_was_cleaned_up(store: Sto
 
 def test_old_receipts_are_cleaned_up(store: Store) -> None:
     """Those from before the time go, however many they are; records of another kind stay."""
-    old = [Record("receipt", f"{number:04}", 5.0, b"") for number in range(1_234)]
-    kept = [Record("receipt", "younger", 6.0, b""), Record("approval", "old", 5.0, b"")]
+    old = [Record(kind, f"{number:04}", 5.0, b"") for number in range(1_234) for kind in ("receipt", "approval")]
+    kept = [Record("receipt", "younger", 6.0, b""), Record("audit", "old", 5.0, b"")]
     must_commit(store, changes=[*old, *kept])
 
     assert store.cleanup(before=6.0) == 0
-    assert kept == [*store.records("receipt"), *store.records("approval")]
+    assert kept == [*store.records("receipt"), *store.records("audit")]
 
 
 def test_a_definition_stays_as_long_as_an_execution_needs_it(store: Store) -> None:

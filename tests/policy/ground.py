@@ -29,12 +29,13 @@ from syncara.policy.policy import read
 from syncara.shortcodes.outcome import Reply
 from syncara.stores.sqlite import SqliteStore
 from syncara.testing import FakeClock, MemoryDisk, MemoryStore
-from tests.handlers.server import Server, answer, redirect, serving
+from tests.handlers.server import Seen, Server, answer, redirect, serving
 from tests.replies.support import Chats
 
 MINE, OTHER, TEXT, GROUP = 5, 6, "5", -100
 PUBLIC = "93.184.215.14"
 CARD = 49_294_929
+TOKEN = "tok_7Yh2Kq9ZmW4x-canary"  # noqa: S105 - made up
 HELD = {ExecutionStatus.AWAITING_APPROVAL, ExecutionStatus.SCHEDULED, ExecutionStatus.PAUSED}
 BEFORE = [
     """
@@ -142,6 +143,13 @@ class Ground:
                     await self.bot.approve(approval.id, user_id=MINE)
         await self.settle()
 
+    async def restart(self, policy: Mapping[str, Any]) -> None:
+        """With another policy."""
+        await self.bot.stop()
+        self.bot = self._bot(policy)
+        await self.bot.start()
+        await self.settle()
+
     async def settle(self) -> None:
         for run in self.bot.list_executions():
             if not run.status.final and run.status not in HELD:
@@ -170,7 +178,7 @@ class Ground:
                 *(f"pinned {message!r} in {chat!r}" for chat, message in self.chats.pinned),
                 *(f"notified: {message}" for message in self.operator.told),
                 *self.connected,
-                *(f"asked {seen.headers['host']} for {seen.method} {seen.target}" for seen in self.server.seen),
+                *map(_request_fact, self.server.seen),
                 *self.called,
                 *self._file_facts(),
                 *self._document_facts(),
@@ -244,6 +252,11 @@ class World(NamedTuple):
         return again
 
 
+def _request_fact(seen: Seen) -> str:
+    secret = " with the secret" if TOKEN in str(seen) else ""
+    return f"asked {seen.headers['host']} for {seen.method} {seen.target}{secret}"
+
+
 def _json(value: Any) -> str:
     return msgspec.json.encode(value, order="sorted").decode()
 
@@ -270,6 +283,7 @@ async def ground_in(
     folder: Path, world: World, monkeypatch: pytest.MonkeyPatch, policy: Mapping[str, Any] | None = None
 ) -> AsyncIterator[Ground]:
     """A copy of the world, with the bot started. Whatever it calls on the web is answered on loopback."""
+    monkeypatch.setenv("SYNCARA_SECRET_TOKEN", TOKEN)
     shutil.copytree(world.folder, folder, dirs_exist_ok=True)
     async with serving() as server:
         server.on("/", answer(b'{"said": "[MULTISTEP:CANCEL:execution_id]"}', content_type="application/json"))
@@ -278,9 +292,10 @@ async def ground_in(
         ground = Ground(folder, server, world, policy)
         lead_to(ground, monkeypatch)
         try:
-            async with ground.bot:
-                yield ground
+            await ground.bot.start()
+            yield ground
         finally:
+            await ground.bot.stop()
             ground.documents.close()
 
 

@@ -8,15 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Any
 from unicodedata import category
 
 import msgspec
 import pytest
 
-from tests.policy.ground import CARD, MINE, Ground, World, difference, ground_in, made
+from syncara import MultiStepProcessor
+from syncara.handlers.communication import ConsoleMessenger
+from syncara.testing import MemoryStore
+from tests.policy.ground import CARD, MINE, PUBLIC, TOKEN, Ground, World, difference, ground_in, made
 
 CORPUS = Path(__file__).with_name("corpus") / "replies.jsonl"
 LINES_MIN = 200
@@ -109,9 +116,7 @@ async def test_a_hostile_reply_does_no_harm(
 
 
 @EACH
-async def test_its_benign_twin_works(
-    line: Line, tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_its_benign_twin_works(line: Line, tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same without the trick does what it says, so what refuses the other is not in its way."""
     async with ground_in(tmp_path, world, monkeypatch, line.policy) as ground:
         changed, _ = await done(ground, line, line.twin)
@@ -126,7 +131,7 @@ def expected(ground: Ground, facts: list[str]) -> list[str]:
 def foreign(ground: Ground) -> list[str]:
     """What belongs to others, and is to be seen in no answer."""
     ids = [value for name, value in ground.names.items() if name not in OWN]
-    return [*ids, "Payroll", "Sauna", "Club", "Nightly", str(CARD)]
+    return [*ids, "Payroll", "Sauna", "Club", "Nightly", str(CARD), TOKEN]
 
 
 # What a person is asked.
@@ -155,3 +160,128 @@ async def asked(ground: Ground, acts: list[Act]) -> tuple[str, int]:
     while key not in ground.chats.keys:
         await ground.chats.until(len(ground.chats.sent) + 1)
     return ground.chats.sent[ground.chats.keys.index(key)][1], len(approval.effects)
+
+
+# What the corpus cannot say.
+
+BAN = '[MULTISTEP:QUICK_WORKFLOW:X:[{"name":"A","handler":"ban_user","params":{"user":"ana"}}]]'
+GREET = """
+[MULTISTEP:CREATE_WORKFLOW:X]
+[MULTISTEP:ADD_STEP:X:A:greet:{"user":"ana"}]
+[MULTISTEP:SCHEDULED_WORKFLOW:X:1h]
+"""
+FREE = {"send_to": [6], "web": {"*": "allow"}, "files": "allow", "collections": {"own": "allow"}}
+HARM = """
+[MULTISTEP:QUICK_WORKFLOW:X:[
+ {"name":"Tell","handler":"send_message","params":{"text":"hi","chat_id":6}},
+ {"name":"Call","handler":"api_call","params":{"url":"http://a.example.com/"}},
+ {"name":"Write","handler":"file_operation","params":{"operation":"write","file_path":"new.txt","content":"x"}},
+ {"name":"Forget","handler":"database_operation","params":{"operation":"delete","collection":"notes","query":{}}}]]
+[MULTISTEP:DELETE_WORKFLOW:Tea]
+"""
+
+
+@pytest.fixture
+async def ground(tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Ground]:
+    async with ground_in(tmp_path, world, monkeypatch) as started:
+        yield started
+
+
+async def changes(ground: Ground, *acts: Act) -> list[str]:
+    before = ground.facts()
+    for each in acts:
+        await act(ground, each)
+    return difference(before, ground.facts())
+
+
+async def test_what_a_policy_lets_through_is_seen(ground: Ground) -> None:
+    """The world would show a message elsewhere, a call, a file, a document that is gone, a changed definition."""
+    await ground.restart(FREE)
+
+    assert [
+        '- document of chat 5 in notes: {"text":"of Tea"}',
+        "- workflow Tea of 5: Wait (delay), Tell (send_message)",
+        "asked a.example.com for GET /",
+        f"connected to {PUBLIC}:80",
+        "file workspace/chats/number-5/new.txt: x",
+        "looked up a.example.com",
+        "run of X in 5: completed",
+        "sent 6: hi",
+        "workflow X of 5: Tell (send_message), Call (api_call), Write (file_operation), Forget (database_operation)",
+    ] == await changes(ground, HARM)
+
+
+async def test_a_run_that_waited_is_held_to_the_policy_of_now(ground: Ground) -> None:
+    """What was allowed when it was asked for, and is denied when it begins, is not done."""
+    await ground.reply(GREET)
+    ground.clock.advance(3_600)
+    await ground.restart({"handlers": {"greet": "deny"}})
+
+    assert ("failed", "denied") == await ended(ground)
+    assert [] == ground.called
+
+
+async def test_an_approval_does_not_outlast_a_denial(ground: Ground) -> None:
+    """A plan that was approved meets the policy of the moment at each call."""
+    await ground.reply(BAN)
+    await ground.restart({"handlers": {"ban_user": "deny"}})
+    await ground.approve()
+
+    assert ("failed", "denied") == await ended(ground)
+    assert [] == ground.called
+
+
+async def test_who_is_no_member_any_more_gets_nothing_done(ground: Ground) -> None:
+    """The role of whoever asked is that of the moment, too."""
+    await ground.reply(GREET)
+    ground.clock.advance(3_600)
+    await ground.restart({"members": [1]})
+
+    assert ("failed", "denied") == await ended(ground)
+    assert [] == ground.called
+
+
+async def ended(ground: Ground) -> tuple[str, str]:
+    """The status and the code that the chat's latest run ends with."""
+    run = await ground.bot.wait(ground.bot.list_executions(chat_id=MINE)[0].id, 10)
+    return run.status, run.code
+
+
+async def test_a_message_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """What a workflow sends to the console stays text, beside the question for an approval that waits there."""
+    await ConsoleMessenger().send(MINE, "Tea\x1b[2J\x1b]0;x\x07\x9b2J\r, ready\nfor two", idempotency_key="key")
+    printed = capsys.readouterr().out
+
+    assert "Tea" in printed
+    assert [] == [character for character in printed if character != "\n" and category(character) in UNSEEN]
+
+
+def test_a_wrong_reply_costs_as_much_as_it_is_long() -> None:
+    """Twice as many wrong steps take about twice the work, corrections included, so that no reply stops the bot."""
+    bot = MultiStepProcessor(store=MemoryStore(), documents=None)
+    short, long = (calls(partial(bot.check_reply, wrong(count), chat_id=MINE)) for count in (50, 100))
+    bot.close()
+
+    assert long < short * 3
+
+
+def wrong(steps: int) -> str:
+    made = [{"name": f"S{n}", "handler": "lgo", "params": {"message": "x"}} for n in range(steps)]
+    return f"[MULTISTEP:QUICK_WORKFLOW:X:{json.dumps(made)}]"
+
+
+def calls(work: Callable[[], object]) -> int:
+    """How many functions are called meanwhile."""
+    count = 0
+
+    def note(frame: FrameType, event: str, arg: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    work()
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count

@@ -14,7 +14,6 @@ from syncara.policy.quotas import (
     UNLIMITED,
     Quotas,
     reply_problems,
-    result_problems,
     start_problems,
     workflow_problems,
 )
@@ -126,14 +125,6 @@ def test_a_start_beyond_a_quota_is_refused(name: str, given: str) -> None:
     assert [] == start_problems(quotas, **fits)
     assert [f"{name} is 6; the limit is 5 (quotas.{name})"] == [
         each.message for each in start_problems(quotas, **{**fits, given: 6})
-    ]
-
-
-def test_a_result_beyond_its_quota_is_refused() -> None:
-    """A step cannot fill the journal of a chat."""
-    assert [] == result_problems(Quotas(result_bytes=5), size=5)
-    assert ["result_bytes is 6; the limit is 5 (quotas.result_bytes)"] == [
-        problem.message for problem in result_problems(Quotas(result_bytes=5), size=6)
     ]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from syncara.commands import registry
 from syncara.policy.policy import COMMAND_KINDS, Role, read
-from syncara.policy.roles import approvers, may_approve, may_ask, no_approver, role
+from syncara.policy.roles import approvers, may_approve, may_ask, role
 
 OWNER, APPROVER, MEMBER, OTHER, GROUP = 1, 2, 3, 4, -100
 GROUP_OF_TWO = {"id": GROUP, "approvers": [APPROVER], "members": [MEMBER]}
@@ -96,10 +96,3 @@ def test_the_owners_and_the_chat_s_approvers_approve_or_else_the_person_of_a_pri
     assert expected == found
     assert list(expected) == [who for who in (OWNER, APPROVER, MEMBER, OTHER) if may_approve(who, found)]
     assert [] == [who for who in ("1", "2", "3", True, None) if may_approve(who, found)]
-
-
-def test_where_nobody_can_approve_the_answer_says_what_to_set() -> None:
-    """It tells a group's missing approvers from what no private person may approve."""
-    assert "nobody is set who may approve anything in this chat" in no_approver(private=False).message
-    assert "nobody is set who may approve what reaches beyond this chat" in no_approver(private=True).message
-    assert "'owners', or 'approvers'" in no_approver(private=False).fix

@@ -208,7 +208,7 @@ def test_an_address_is_literal_and_a_secret_goes_into_a_header(line: dict[str, A
     """A definition with anything else is refused, and were it not, no call would go anywhere else."""
     hostile, twin, context = made(line["hostile"]), made(line["twin"]), {"name": "Ana", **line["context"]}
 
-    assert {"not_literal", "misplaced_secret"} >= {problem.code for problem in taint.problems(hostile)} != set()
+    assert {"not_literal", "secret_misplaced"} >= {problem.code for problem in taint.problems(hostile)} != set()
     assert [] == [each.name for each in calls(hostile) if goes_elsewhere(each, context)]
 
     assert [] == taint.problems(twin)

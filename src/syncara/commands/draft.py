@@ -114,6 +114,8 @@ class Draft:
         self.facts: list[Told] = []
         self.ids: dict[int, str] = {}
         """What each code made or is about."""
+        self.latest_used: set[int] = set()
+        """The codes in which `workflow_id` means a workflow that was there before."""
         self._sheets: dict[str, Sheet] = {}
         self._run_missing = False
 
@@ -246,6 +248,8 @@ class Draft:
         """By the alias `workflow_id`, exact id, or exact name. Raises NotFoundError, ValidationError when ambiguous."""
         # The alias before names: else a workflow of that name would draw all later replies of its chat to itself.
         found = self._latest() if ref == "workflow_id" else self._by_id(ref) or self._by_name(ref)
+        if ref == "workflow_id" and found is not None and not found.new:
+            self.latest_used.add(self.place)
         if found is None:
             known = self._known()
             names = {sheet.name: sheet.id for sheet in known}

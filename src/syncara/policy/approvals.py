@@ -206,8 +206,7 @@ class Approvals:
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         self._turn, self._loop = asyncio.Lock(), loop
-        if any(each.status == "pending" for each in self._stored()):
-            self.expect()
+        self.expect()
 
     def stop(self) -> None:
         inbox, self._inbox, self._loop = self._inbox, None, None
@@ -223,7 +222,7 @@ class Approvals:
         while True:
             try:
                 await self._take_left()
-                if not self.listed(None, "pending"):
+                if not self._store.summaries(status=ExecutionStatus.AWAITING_APPROVAL, limit=1):
                     return
             except SyncaraError as error:  # the disk takes no writes now; what was left stays there
                 logger.warning("answers to approvals are looked for again in %g s: %s", LOOK_S, error)

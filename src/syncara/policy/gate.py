@@ -80,7 +80,7 @@ class Gate:
         if author == "developer":
             return found
         # Misplaced secrets are found for everyone, by core.check.
-        found += [each for each in taint.problems(workflow, self._takes_data) if each.code != "misplaced_secret"]
+        found += [each for each in taint.problems(workflow, self._takes_data) if each.code != "secret_misplaced"]
         return found + self._foreign_secrets(workflow)
 
     def _foreign_secrets(self, workflow: Workflow) -> list[Problem]:

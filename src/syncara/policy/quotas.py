@@ -110,11 +110,6 @@ def start_problems(
     ]
 
 
-def result_problems(quotas: Quotas, *, size: int) -> list[Problem]:
-    """`size` is in bytes of JSON."""
-    return _exceeded(quotas, "result_bytes", size, "the result", "return less, or a reference to it")
-
-
 def _exceeded(quotas: Quotas, name: str, value: Any, where: str, fix: str) -> list[Problem]:
     limit = getattr(quotas, name)
     if limit is None or not isinstance(value, int | float) or value <= limit:

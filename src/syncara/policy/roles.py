@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from syncara.core.errors import Problem
 from syncara.policy.effects import same_id
 from syncara.policy.policy import CommandKind, Id, Policy, Role
 
@@ -30,7 +29,7 @@ def may_ask(policy: Policy, chat_id: Any, role: Role, kind: CommandKind) -> bool
 
 
 def approvers(policy: Policy, chat_id: Any, user_id: Any, *, private: bool, beyond: bool) -> tuple[Id, ...]:
-    """Who may approve a plan that `user_id` asked for in a chat; when it is nobody, `no_approver` says so.
+    """Who may approve a plan that `user_id` asked for in a chat.
 
     The owners and the chat's approvers. Where neither are set, the person of a private chat, for what stays in that
     chat: `beyond` (`Verdict.beyond`) says that it does not.
@@ -45,14 +44,6 @@ def approvers(policy: Policy, chat_id: Any, user_id: Any, *, private: bool, beyo
 def may_approve(who: Any, approvers: Iterable[Id]) -> bool:
     """Whether `who` is among those that `approvers` gave."""
     return _among(who, approvers)
-
-
-def no_approver(*, private: bool) -> Problem:
-    """For an answer: why nobody can approve, and how that is changed."""
-    what = "what reaches beyond this chat" if private else "anything in this chat"
-    message = f"it needs a person's approval, and nobody is set who may approve {what}"
-    fix = "set 'owners', or 'approvers' of this [[chat]], in the policy file"
-    return Problem("no_approver", "approval", message, fix, "owners = [123456789]")
 
 
 def _among(user_id: Any, ids: Iterable[Id]) -> bool:

@@ -104,7 +104,7 @@ def _step_problems(step: Step, takes_data: Callable[[str], bool]) -> list[Proble
         fix = "move it to 'headers'; for a brace that is text write \\{"
         message = "a secret is filled in for the headers of an api_call, and nowhere else"
         found.append(
-            Problem("misplaced_secret", place, message, fix, '{"headers": {"Authorization": "{secret.NAME}"}}')
+            Problem("secret_misplaced", place, message, fix, '{"headers": {"Authorization": "{secret.NAME}"}}')
         )
     return found
 

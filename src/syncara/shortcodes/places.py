@@ -124,7 +124,7 @@ _WRITE = re.compile(
 SENTENCE_CHARS = 400
 
 
-def is_mentioned(text: str, start: int, end: int) -> bool:
+def is_mentioned(text: str, start: int) -> bool:
     """Whether the words before a code talk about it: `if you want to stop it, I will write [...]`."""
     before = text[max(0, start - SENTENCE_CHARS) : start]
     sentence = _SENTENCE_END.split(before)[-1]

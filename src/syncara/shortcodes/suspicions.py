@@ -27,7 +27,15 @@ _ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#\d{2,5}|#x[0-9a-fA-F]{2,4})
 _INVISIBLE = re.compile(r"[\u200b\u2060\ufeff\u00ad]|(?<=[\x21-\x7e])[\u200c\u200d](?=[\x21-\x7e])")
 _MARKDOWN = re.compile(r"\\[_*~`]")
 _BLANK = re.compile(
-    r"<[^\W\d_][^<>]*>|\[[^\W\d_][^\[\]{}\"]*\]|_{2,}|\.{3}|…|\{[a-z][a-z _]*\}|TODO|TBD|X{3,}|YOUR_[A-Z_]+"
+    r"<[^\W\d_][^<>]*>|\[[^\W\d_][^\[\]{}\"]*\]|_{2,}|\.{3}|…|\{[a-z][a-z _]*\}|TODO|TBD|[Xx]{3,}|YOUR_[A-Z_]+"
+    r"|\((?:isi|insert|masukkan|your|fill|enter)\b[^()]*\)",
+    re.IGNORECASE,
+)
+_BLANK_WITHIN = re.compile(
+    r"<(?!(?:/|b|i|u|s|a|p|em|strong|br|code|pre|li|ul|ol|h[1-6]|span|div|img|td|tr|table)\b)[^\W\d_][\w -]{0,40}>"
+    r"|\[(?:your|the|insert|enter|fill|name|customer|company|date|time|link|url|nama|isi|masukkan|tanggal|jam|jumlah"
+    r"|alamat|nomor|judul)\b[^\[\]{}\"]{0,40}\](?!\()|_{3,}|[/=]\.{3}(?!\w)|\bYOUR_[A-Z_]+\b",
+    re.IGNORECASE,
 )
 _NOTHING = re.compile(r"none|null|nil|n/?a|empty|undefined|-+|–|—|tidak ada|kosong|tanpa", re.IGNORECASE)
 _AMOUNT = re.compile(r"\d[\d.,_]*\s*[^\W\d_]{0,8}")
@@ -38,7 +46,10 @@ _WORD = re.compile(r"[^\W\d]\w{1,30}")
 _REFERENCE = re.compile(r"(?:workflow|execution|message)_id|step_?\d{1,4}(?:_id)?", re.IGNORECASE)
 _ESCAPED = "\\:"
 _CREATE = "MULTISTEP:CREATE_WORKFLOW"
-_FOREIGN_KEY = re.compile(r"\.(?:length|size|count|isEmpty)\b(?!\s*\()")
+_FOREIGN_KEY = re.compile(
+    r"\.(?:length|size|count|isEmpty)\b(?!\s*\()"
+    r"|\bsteps(?:\[[^\[\]]*\]|\.get\([^()]*\)|\.\w+)\.(?!(?:status|data|get|keys|values|items)\b)\w+|\bsteps\[\s*\d+\s*\]"
+)
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 
@@ -175,8 +186,9 @@ def _is_label(label: str, command: Command) -> bool:
 def _of_texts(field: Field, value: Any) -> _Suspicion | None:
     """In any text of a field, also within JSON."""
     for text in _texts(value):
-        if _BLANK.fullmatch(text) and field.form != "rest":
-            return "blank", f"has {text!r}, a blank that was to be filled in", "write what belongs there"
+        blank = _BLANK.fullmatch(text) or _BLANK_WITHIN.search(text)
+        if blank is not None and field.form != "rest" and field.refers is None:
+            return "blank", f"has {blank.group()!r}, a blank that was to be filled in", "write what belongs there"
         if (entity := _ENTITY.search(text)) is not None:
             return "suspicious_text", f"has {entity.group()}, an escape of HTML", "write the character itself"
         if _INVISIBLE.search(text) is not None:
@@ -202,7 +214,8 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def of_draft(draft: Draft) -> Iterator[tuple[int, Problem]]:
-    """What is suspicious in the steps that a reply adds; each with the number of its code."""
+    """What is suspicious in the steps that a reply adds, and in what they are added to; with the number of the code."""
+    yield from _too_early(draft)
     for sheet in draft.sheets:
         keys = context_keys(draft, sheet)
         names = list(sheet.names)
@@ -212,6 +225,15 @@ def of_draft(draft: Draft) -> Iterator[tuple[int, Problem]]:
             if place is not None and found is not None:
                 code, message, fix = found
                 yield place, Problem(code, f"step '{step.name}', field 'params'", message, fix)
+
+
+def _too_early(draft: Draft) -> Iterator[tuple[int, Problem]]:
+    """`workflow_id` before the workflow that the reply makes: it means an older one, which was hardly meant."""
+    made = [sheet.place for sheet in draft.sheets if sheet.new]
+    for place in sorted(draft.latest_used):
+        if made and place < min(made):
+            message = "`workflow_id` stands before the workflow that this reply makes, and means an older one"
+            yield place, Problem("alias_too_early", "workflow_id", message, "put it behind, or write the workflow's name")
 
 
 def context_keys(draft: Draft, sheet: Sheet) -> set[str]:
@@ -252,7 +274,8 @@ _MAY_BE_FOREIGN = re.compile(r"[{%<$\[]")
 FOREIGN = re.compile(
     r"(?P<mark>[$#]?)(?P<open>\{{1,3})\s*(?P<braces>[^{}\n]{1,120}?)\s*\}{1,3}"
     r"|%(?P<percent>[^\W\d]\w*)%|%\((?P<python>[^\W\d]\w*)\)s|<(?P<angle>[^\W\d]\w*)>|\[(?P<square>[^\W\d]\w*)\]"
-    r"|\$(?P<dollar>[^\W\d]\w*(?:\.\w+)*)"
+    r"|\$(?P<dollar>[^\W\d]\w*(?:\.\w+)*)|<%=?\s*(?P<erb>[^\W\d][\w.]*)\s*%>"
+    r"|(?<![\w.{])(?P<unopened>(?:context|steps)\.[\w.\[\]]+)\}"
 )
 _PROPER = re.compile(r"context\.|steps\.|secret\.|item(?:[.\[|]|$)|index(?:\||$)")
 _CONTEXT = re.compile(r"(?:context|ctx|konteks|variables|vars)\s*(?=[.\[:]|->)(?P<path>.*)", re.IGNORECASE | re.DOTALL)
@@ -265,6 +288,8 @@ _RESULT = re.compile(r"^\.(?:result|output|hasil)\b")
 _OR = re.compile(r"\s*(?:\?\?|\|\||\bor\b)\s*['\"]?([^'\"]*)['\"]?$")
 _PLAIN_PATH = re.compile(r"(?:\.[^\s.\[\]|{}'\"]+|\[-?\d+\])+(?:\|.*)?", re.DOTALL)
 
+_MARKED = ("percent", "python", "angle", "square", "dollar", "erb", "unopened")
+
 StepName = Callable[[str], str | None]
 """The name of the step that a text means; None when it means none."""
 
@@ -276,14 +301,14 @@ def meant_placeholder(found: re.Match[str], keys: Collection[str], step_name: St
     inner = found["braces"]
     strange = True
     if inner is None:
-        inner = next(
-            each for each in (found[name] for name in ("percent", "python", "angle", "square", "dollar")) if each
-        )
-        if not found["dollar"] and inner not in keys:
+        inner = next(each for name in _MARKED if (each := found[name]))
+        sure = found["dollar"] or found["erb"] or found["unopened"]
+        if not sure and inner not in keys:
             return None
     else:
-        strange = bool(found["mark"]) or len(found["open"]) > 1
-    meant = _meant(inner, keys, step_name, strange=strange and found["dollar"] is None)
+        strange = bool(found["mark"]) or len(found["open"]) > 1 or inner[0] in "$%="
+        inner = inner.strip("$%= ")
+    meant = _meant(inner, keys, step_name, strange=strange and not found["dollar"])
     return None if meant in (None, found.group()) else meant
 
 
@@ -300,6 +325,7 @@ def _meant(inner: str, keys: Collection[str], step_name: StepName, *, strange: b
     if (step := _STEP.fullmatch(inner)) is not None:
         return _of_step_path(step["path"], step_name)
     name, rest = _split_name(inner)
+    name = next((key for key in keys if key.casefold() == name.casefold()), name)
     if name in keys or (strange and re.fullmatch(r"[^\W\d]\w*", inner)):
         path = _path(f".{name}{rest}")
         return None if path is None else f"{{context{path}}}"

@@ -199,7 +199,7 @@ class MemoryStore:
             for workflow_id in [i for i, each in disk.definitions.items() if each.deleted and i not in used]:
                 del disk.definitions[workflow_id]
             for record in list(disk.records.values()):
-                if record.kind == "receipt" and record.at < before:
+                if record.kind in ("receipt", "approval") and record.at < before:
                     del disk.records[record.kind, record.key]
             return len(old)
 

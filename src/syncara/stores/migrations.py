@@ -150,7 +150,7 @@ _SECOND = (
         UNIQUE (kind, key)
     ) STRICT
     """,
-    "CREATE INDEX records_to_clean ON records (at) WHERE kind = 'receipt'",
+    "CREATE INDEX records_to_clean ON records (at) WHERE kind IN ('receipt', 'approval')",
 )
 
 MIGRATIONS: tuple[Migration, ...] = (_FIRST, _SECOND)

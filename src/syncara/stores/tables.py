@@ -371,7 +371,7 @@ def records(connection: sqlite3.Connection, kind: str, after: str, limit: int, *
 
 
 def delete_receipts(connection: sqlite3.Connection, before: float) -> int:
-    """Delete some of the receipts that are older than a time; 0 when none are left."""
-    old = "SELECT number FROM records WHERE kind = 'receipt' AND at < ? LIMIT ?"
+    """Delete some of the receipts and approvals that are older than a time; 0 when none are left."""
+    old = "SELECT number FROM records WHERE kind IN ('receipt', 'approval') AND at < ? LIMIT ?"
     sql = f"DELETE FROM records WHERE number IN ({old})"  # noqa: S608 (the literal above)
     return connection.execute(sql, (before, RECEIPTS_DELETED_AT_ONCE)).rowcount

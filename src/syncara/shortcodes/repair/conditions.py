@@ -13,7 +13,7 @@ _TEXT = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
 _SMART = str.maketrans({**dict.fromkeys("“”„‟", '"'), **dict.fromkeys("‘’‚‛", "'"), "≥": ">=", "≤": "<=", "≠": "!="})
 _BRACES = re.compile(r"['\"]?[$#]?\{\{?\s*([^{}]*?)\s*\}?\}['\"]?")
 _PREFIX = re.compile(
-    r"^\s*(?:if|when|only if|jika|kalau|bila|apabila)\b\s*|\s*(?:;|\bthen\b|\bmaka\b)\s*$", re.IGNORECASE
+    r"^\s*(?:return|if|when|only if|jika|kalau|bila|apabila)\b\s*|\s*(?:;|\bthen\b|\bmaka\b)\s*$", re.IGNORECASE
 )
 _TERNARY = re.compile(r"^(.+?)\?(?![.?])(.+?):(.+)$", re.DOTALL)
 _PATH = r"[A-Za-z_][\w.]*(?:\[[^\[\]]*\])?(?:\.get\([^()]*\))?(?:\.\w+)*"
@@ -38,8 +38,11 @@ _WORDS: tuple[tuple[str, str], ...] = (
         "<",
     ),
     (r"\b(?:is )?equal(?:s)?(?: to)?\b|\bsama dengan\b|\badalah\b", "=="),
-    (r"\bis not null\b|\bis not undefined\b|\btidak kosong\b", "is not None"),
-    (r"\bis null\b|\bis undefined\b", "is None"),
+    (rf"({_OPERAND})\s+(?:is not empty|not empty|isn't empty|tidak kosong)\b", r"len(\1) != 0"),
+    (rf"({_OPERAND})\s+(?:is empty|kosong)\b", r"len(\1) == 0"),
+    (rf"({_OPERAND})\s+(?:is )?(?:between|antara)\s+(\S+)\s+(?:and|dan)\s+(\S+)", r"\2 <= \1 <= \3"),
+    (r"(?i)\bis not null\b|\bis not undefined\b|\btidak kosong\b", "is not None"),
+    (r"(?i)\bis null\b|\bis undefined\b", "is None"),
     (r"\bis not\b(?!\s+None\b)", "!="),
     (r"\bis\b(?!\s+(?:not\s+)?None\b)", "=="),
     (r"\bdan\b|\band also\b", "and"),
@@ -65,6 +68,9 @@ _SIGNS: tuple[tuple[str, str], ...] = (
     (r"(?<![<>=!])=(?!=)", "=="),
     (r"\?\.", "."),
     (r"->", "."),
+    (r"\bcontext\s*:\s*(?=[A-Za-z_])|\bcontext\s+(?=[A-Za-z_]\w*\s*(?:[<>=!]|$))", "context."),
+    (r"\bcontext\.get\(\s*([A-Za-z_]\w*)\s*([,)])", r"context.get('\1'\2"),
+    (r"\bcontext\[\s*([A-Za-z_]\w*)\s*\]", r"context['\1']"),
 )
 _METHODS: tuple[tuple[str, str], ...] = (
     (rf"({_OPERAND})\.(?:includes|contains|has|indexOf)\(([^()]*)\)\s*(?:!==?\s*-1|>=\s*0|>\s*-1)", r"(\2 in \1)"),
@@ -82,10 +88,15 @@ _METHODS: tuple[tuple[str, str], ...] = (
     (r"\b(?:parseInt|Number)\(", "int("),
     (r"\bparseFloat\(", "float("),
     (r"\bString\(", "str("),
+    (r"\bBoolean\(", "bool("),
+    (rf"({_OPERAND})\.(?:hasOwnProperty|containsKey|has_key)\(([^()]*)\)", r"\2 in \1"),
     (rf"({_OPERAND})\s+(?:exists|is set|is defined|ada|tersedia)\b", r"\1 is not None"),
     (rf"\b(?:exists|defined|isset)\(({_OPERAND})\)", r"\1 is not None"),
     (rf"typeof\s+({_OPERAND})\s*!=\s*\0\d+\0", r"\1 is not None"),
 )
+_QUOTED_PATH = re.compile(r"(['\"])(context\.[\w.]+)\1")
+_COMPARED_TEXT = re.compile(r"\0(\d+)\0(?=\s*(?:>=?|<=?)\s*\d)")
+_COMPARED = re.compile(r"(?:==|!=)\s*\Z")
 _NAME = re.compile(r"(?<![\w.\0])\$?([A-Za-z_]\w*)(?!\w|\s*\()")
 _ROOTS = {
     "ctx": "context",
@@ -137,9 +148,12 @@ def _translated(written: str, keys: Collection[str], step_name: StepName) -> str
         kept.append(found.group())
         return f"\0{len(kept) - 1}\0"
 
+    text = _QUOTED_PATH.sub(r"\2", text)
     text = _TEXT.sub(keep, text)
     for pattern, replacement in (*_SIGNS, *_WORDS, *_METHODS):
         text = re.sub(pattern, replacement, text)
+    text = _TEXT.sub(keep, text)
+    text = _COMPARED_TEXT.sub(lambda found: _key_in_quotes(found, kept), text)
     if (ternary := _TERNARY.match(text)) is not None:
         text = f"({ternary[2].strip()}) if ({ternary[1].strip()}) else ({ternary[3].strip()})"
         text = re.sub(r"^\(true\) if (.*) else \(false\)$", r"\1", text)
@@ -150,6 +164,7 @@ def _translated(written: str, keys: Collection[str], step_name: StepName) -> str
 
 _NAMED_STEP = re.compile(r"\bsteps?\.\s*([^'\"\[\]<>=!&|()]+?)\.(status|data|result|output)\b", re.IGNORECASE)
 _INDEXED_STEP = re.compile(r"\bsteps?\[\s*(\d+|[A-Za-z_]\w*)\s*\]")
+_BARE_STEP = re.compile(r"(?<![\w.'\"\]])([A-Za-z]\w*(?: \w+)*)\.(status|data|result|output)\b")
 _ALIASED_STEP = re.compile(
     r"(?<![\w.'\"])((?:step|langkah)_?\d{1,4}(?:_?id)?)\.(status|data|result|output)\b", re.IGNORECASE
 )
@@ -166,14 +181,21 @@ def _with_named_steps(text: str, step_name: StepName) -> str:
 
     def only_named(found: re.Match[str]) -> str:
         written = found[found.lastindex or 0]
-        name = step_name(f"step{written}" if written.isdigit() else written)
+        name = step_name(f"step{int(written) + 1}" if written.isdigit() else written)
         return found.group() if name is None else _step(name)
 
     text = _NAMED_STEP.sub(named, text)
     text = _ALIASED_STEP.sub(named, text)
     text = _INDEXED_STEP.sub(only_named, text)
+    text = _BARE_STEP.sub(lambda found: named(found) if step_name(found[1]) == found[1] else found.group(), text)
     text = _QUOTED_STEP.sub(lambda found: only_quoted(found, step_name), text)
     return re.sub(r"(steps\['[^']*'\])\.(?:result|output)\b", r"\1.data", text)
+
+
+def _key_in_quotes(found: re.Match[str], kept: list[str]) -> str:
+    """`'n' > 3`: text that is compared with a number is a key."""
+    name = kept[int(found[1])][1:-1]
+    return f"context.get('{name}')" if name.isidentifier() else found.group()
 
 
 def only_quoted(found: re.Match[str], step_name: StepName) -> str:
@@ -192,6 +214,8 @@ def _name(found: re.Match[str], keys: Collection[str], step_name: StepName) -> s
     if name in _RESERVED:
         return name
     follows = found.string[found.end() : found.end() + 1]
+    if name not in keys and _COMPARED.search(found.string, 0, found.start()) and follows not in (".", "["):
+        return f"'{name}'"
     if name in _ROOTS and name not in keys and follows in (".", "["):
         return _ROOTS[name]
     return f"context.get('{name}')"

@@ -10,10 +10,11 @@ from syncara.core.placeholders import compile_params
 from syncara.shortcodes.repair.conditions import StepName
 from syncara.shortcodes.suspicions import FOREIGN, meant_placeholder
 
+_KEYS = r"(?:\.\w+|\[-?\d+\]|\['[^'\[\]]*'\])"
 _UNCLOSED = re.compile(
-    r"\{(?P<path>(?:context|steps)\.[\w.\[\]'\" -]*?[\w\]])(?=\s*(?:[^\w.\[\]'\" }|-]|$)|\s+[a-z])(?![^{}]*\})"
+    rf"\{{(?P<path>context{_KEYS}+|steps\.[^{{}}\n]{{1,80}}?\.data{_KEYS}*)(?![\w\[|])(?![^{{}}]*\}})(?P<wrong>[\])]?)"
 )
-_SEGMENTS = re.compile(r"\.{2,}")
+_INDEX = re.compile(r"(\{(?:context|steps)\.[^{}\n\[\]]*\[-?\d+)(?=\})")
 
 
 def mend(value: Any, keys: Collection[str], steps: Collection[str], step_name: StepName) -> Any:
@@ -31,10 +32,13 @@ def _text(text: str, keys: Collection[str], steps: Collection[str], step_name: S
     def replaced(found: re.Match[str]) -> str:
         return meant_placeholder(found, keys, step_name) or found.group()
 
-    mended = FOREIGN.sub(replaced, _UNCLOSED.sub(_closed, text)) if "{" in text or "%" in text or "<" in text else text
+    closed = _UNCLOSED.sub(_closed, _INDEX.sub(r"\1]", text))
+    mended = FOREIGN.sub(replaced, closed)
     template = compile_params({"text": mended}, steps)
     return text if template is not None and template.problems else mended
 
 
 def _closed(found: re.Match[str]) -> str:
-    return f"{{{found['path']}}}"
+    """With its brace; in the place of another closing bracket, unless that one closes something else."""
+    opened = found["wrong"] == ")" and "(" in found.string[: found.start()]
+    return f"{{{found['path']}}}{found['wrong'] if opened else ''}"

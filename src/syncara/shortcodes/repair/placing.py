@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from syncara.commands.draft import Sheet
 from syncara.shortcodes.places import is_mentioned
@@ -35,7 +36,7 @@ def in_sentence(known: Known, place: int) -> Edit | None:
     before, after = text[line_start:start], text[end:line_end]
     if _WRAPPED.fullmatch(before) and _WRAPPED.fullmatch(after):
         return Edit(line_start, line_end, code)
-    if is_mentioned(text, start, end) or _is_of_this_reply(known, call):
+    if is_mentioned(text, start) or _is_of_this_reply(known, call):
         return Edit(start, end, f"`{code}`")
     head = "" if _MARKER.fullmatch(before) else "\n"
     stripped = len(before) - len(before.rstrip())
@@ -115,6 +116,8 @@ def duplicate(known: Known, place: int) -> Edit | None:
     """The second step of a name: another name, or nothing where it is the same step again."""
     text, calls = known.paper.text, known.paper.calls
     call, steps = calls[place], known.steps(place)
+    if isinstance(call.args.get("steps"), list):
+        return Edit(*call.span, write(known.commands[call.shortcode], {**call.args, "steps": _renamed(call.args["steps"])}))
     name = call.args.get("name")
     same = [number for number in range(place) if calls[number].args == call.args and calls[number].shortcode == ADD_STEP]
     if same:
@@ -126,6 +129,20 @@ def duplicate(known: Known, place: int) -> Edit | None:
     number = next(number for number in range(2, len(steps) + 3) if f"{name} {number}" not in steps)
     renamed = {**call.args, "name": f"{name} {number}"}
     return Edit(*call.span, write(known.commands[ADD_STEP], renamed))
+
+
+def _renamed(steps: list[Any]) -> list[Any]:
+    """Steps of a list, each with a name of its own."""
+    taken: set[str] = set()
+    found = []
+    for step in steps:
+        name = step.get("name") if isinstance(step, dict) else None
+        if isinstance(name, str) and name in taken:
+            number = next(number for number in range(2, len(steps) + 2) if f"{name} {number}" not in taken)
+            step = {**step, "name": f"{name} {number}"}  # noqa: PLW2901 - the same step, renamed
+        taken.add(step["name"] if isinstance(step, dict) and isinstance(step.get("name"), str) else "")
+        found.append(step)
+    return found
 
 
 def circle(known: Known, place: int) -> Iterator[Edit]:
