@@ -251,6 +251,16 @@ class World(NamedTuple):
         vars(again).update(deepcopy({k: v for k, v in vars(self.disk).items() if k not in ("mutex", "runner")}))
         return again
 
+    def alone(self) -> World:
+        """The same without anything that is not chat 5's."""
+        disk = self.disk_again()
+        mine = {each.key for each in disk.summaries.values() if each.chat_id == MINE and type(each.chat_id) is int}
+        disk.summaries = {key: summary for key, summary in disk.summaries.items() if key in mine}
+        disk.keys = {name: key for name, key in disk.keys.items() if key in mine}
+        owned = {summary.workflow_id for summary in disk.summaries.values()}
+        disk.definitions = {name: made for name, made in disk.definitions.items() if name in owned}
+        return self._replace(disk=disk)
+
 
 def _request_fact(seen: Seen) -> str:
     secret = " with the secret" if TOKEN in str(seen) else ""

@@ -50,8 +50,23 @@ class ConsoleMessenger:
         await self.send(chat_id, text, idempotency_key=idempotency_key)
         if not sys.stdin.isatty():
             return None
-        answer = await asyncio.to_thread(input, "Approve? [y/N] ")
-        return answer.strip().lower() in ("y", "yes", "ya")
+        print("Approve? [y/n] ", end="", flush=True)  # noqa: T201
+        return ANSWERS.get((await _typed()).strip().lower())
+
+
+ANSWERS = {"y": True, "yes": True, "ya": True, "n": False, "no": False, "tidak": False}
+"""Anything else is no answer: the plan goes on waiting."""
+
+
+async def _typed() -> str:
+    """A line from the terminal. Not in a thread: one that waits for a line keeps its process from ending."""
+    loop, typed = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(sys.stdin, typed.set)
+    try:
+        await typed.wait()
+        return sys.stdin.readline()
+    finally:
+        loop.remove_reader(sys.stdin)
 
 
 def needs_chat(messenger: Messenger) -> bool:

@@ -21,8 +21,7 @@ from syncara.core.board import Board
 from syncara.core.model import ExecutionStatus, StepStatus
 from syncara.core.views import Execution
 from syncara.policy.approval import Answer, Approval
-from syncara.policy.approvals import OPERATOR, Approvals
-from syncara.policy.preview import planned
+from syncara.policy.approvals import OPERATOR, Approvals, question
 
 logger = logging.getLogger("syncara")
 
@@ -149,17 +148,8 @@ class Announcer:
         if approval is None:
             return
         ask = getattr(self._messenger, "ask", None)
-        question = answers.approval_question(
-            approval.workflow_name,
-            approval.user_id,
-            [planned(each) for each in approval.effects],
-            approval_id=approval.id,
-            plan_hash=approval.plan_hash,
-            expires_at=approval.expires_at,
-            start_at=approval.start_at,
-            how="" if ask is not None else f"syncara approve {approval.id}",
-        )
-        text = answers.render(question, announcement.language, announcement.form)
+        how = "" if ask is not None else f"syncara approve {approval.id}"
+        text = answers.render(question(approval, how), announcement.language, announcement.form)
         key = f"{execution_id}:announce:{APPROVAL}"
         if ask is None:
             await self._messenger.send(announcement.chat_id, text, idempotency_key=key)

@@ -270,7 +270,7 @@ def _step_named(written: str, names: list[str]) -> str | None:
 
 # Placeholders that are written in another way.
 
-_MAY_BE_FOREIGN = re.compile(r"[{%<$\[]")
+_MAY_BE_FOREIGN = re.compile(r"[{}%<$\[]")
 FOREIGN = re.compile(
     r"(?P<mark>[$#]?)(?P<open>\{{1,3})\s*(?P<braces>[^{}\n]{1,120}?)\s*\}{1,3}"
     r"|%(?P<percent>[^\W\d]\w*)%|%\((?P<python>[^\W\d]\w*)\)s|<(?P<angle>[^\W\d]\w*)>|\[(?P<square>[^\W\d]\w*)\]"

@@ -15,6 +15,7 @@ from syncara import Execution, MultiStepProcessor, NotFoundError, StorageError, 
 from syncara.answers import FORMS, LANGUAGES
 from syncara.core.errors import Problem
 from syncara.doors.cli import options, output
+from syncara.doors.cli.approving import confirmed
 from syncara.doors.cli.database import complete_file, path_of
 from syncara.doors.cli.following import GOES_ON_ALONE, follow, interrupted, say_left, say_others, stdout_for_json
 from syncara.doors.cli.sources import runner
@@ -80,11 +81,14 @@ async def _reply(
         if made.ok:
             # One that starts no run lets no step of another one begin either.
             processor.close()
-            processor.configure(hands_off=not made.execution_ids)
+            # Whoever sits at the terminal is asked, and told, here.
+            announce = False if _somebody_is_there() else None
+            processor.configure(hands_off=not made.execution_ids, announce=announce)
             made = await processor.process_reply(text, **how)
         started += made.execution_ids
         if not as_json:
             _show(made)
+            await _ask(processor, made)
         if made.execution_ids:
             say_others(processor, made.execution_ids)
         runs = [processor.get_execution(execution_id) for execution_id in made.execution_ids]
@@ -96,6 +100,20 @@ async def _reply(
         return made, ended
     finally:
         await processor.stop()
+
+
+async def _ask(processor: MultiStepProcessor, made: Reply) -> None:
+    """Ask whoever sits at the terminal about what waits for a person; without a yes it goes on waiting."""
+    if not _somebody_is_there():
+        return
+    for approval_id in made.approval_ids:
+        approval = processor.get_approval(approval_id)
+        if approval.status == "pending" and confirmed(approval):
+            await processor.answer_approval(approval_id, approve=True, plan_hash=approval.plan_hash)
+
+
+def _somebody_is_there() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _check(text: str, handler_files: tuple[str, ...], database: str | None, how: dict[str, Any]) -> Reply:

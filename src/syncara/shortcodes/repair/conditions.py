@@ -153,11 +153,11 @@ def _translated(written: str, keys: Collection[str], step_name: StepName) -> str
     for pattern, replacement in (*_SIGNS, *_WORDS, *_METHODS):
         text = re.sub(pattern, replacement, text)
     text = _TEXT.sub(keep, text)
-    text = _COMPARED_TEXT.sub(lambda found: _key_in_quotes(found, kept), text)
     if (ternary := _TERNARY.match(text)) is not None:
         text = f"({ternary[2].strip()}) if ({ternary[1].strip()}) else ({ternary[3].strip()})"
         text = re.sub(r"^\(true\) if (.*) else \(false\)$", r"\1", text)
     text = _NAME.sub(lambda found: _name(found, keys, step_name), text)
+    text = _COMPARED_TEXT.sub(lambda found: _key_in_quotes(found, kept), text)
     text = re.sub(r"\s+", " ", text).strip()
     return re.sub(r"\0(\d+)\0", lambda found: kept[int(found[1])], text)
 

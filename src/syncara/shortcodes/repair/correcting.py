@@ -79,10 +79,10 @@ def _corrected(known: Known, place: int, wrong: list[CodeProblem]) -> Iterator[E
     elif "dependency_cycle" in codes:
         yield from placing.circle(known, place)
         return
-    elif "duplicate_step" in codes:
-        edit = placing.duplicate(known, place)
     elif codes & {"not_found", "alias_too_early"} and (early := placing.too_early(known, place)) is not None:
         edit = early
+    elif "duplicate_step" in codes:
+        edit = placing.duplicate(known, place)
     else:
         codes = _reshaped(known, place, wrong)
         edit = None if codes is None else _edit(known, place, codes, *call.span)

@@ -96,7 +96,7 @@ def _moved(known: Known, place: int, to: int) -> Edit:
         stop = calls[to].span[1]
         return Edit(start, stop, f"{text[end:stop]}\n{code}")
     begin = calls[to].span[0]
-    return Edit(begin, end, f"{code}\n{text[begin:start]}".rstrip())
+    return Edit(begin, end, f"{code}\n{text[begin:start].rstrip()}" + "\n" * text.endswith("\n", start, end))
 
 
 def _line_of(text: str, start: int, end: int) -> tuple[int, int]:
