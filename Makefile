@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 PY     := $(VENV)/bin/python
 READY  := $(VENV)/.ready
+FUZZ   := $(VENV)/.fuzz
 
 .DELETE_ON_ERROR:
 .PHONY: help setup versions demo test check sim bench clean
@@ -27,8 +28,9 @@ check: $(READY) ## format, lint, types, layers
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-logo
 
-sim: $(READY) ## 10,000 simulated runs, each from its seed
+sim: $(READY) $(FUZZ) ## 10,000 simulated runs, each from its seed, and 100,000 texts for the scanner
 	$(PY) -m syncara.testing --seeds 10000
+	$(PY) tests/shortcodes/fuzz_scanner.py --runs 100000
 
 bench: $(READY) ## measure speed and this machine's limits
 	$(PY) benchmarks/run.py
@@ -60,3 +62,7 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --constraint constraints.txt --editable '.[dev]'
 	@touch $@
+
+# Where atheris cannot be had, the next `make sim` tries again; until then the texts for the scanner come from a seed.
+$(FUZZ): $(READY)
+	$(PY) -m pip install --constraint constraints.txt --only-binary atheris --editable '.[fuzz]' && touch $@ || true

@@ -52,7 +52,7 @@ def processor(folder: Path) -> MultiStepProcessor:
 
 
 async def typical(folder: Path, chats: int, replies: int) -> Measures:
-    """Replies on paper, replies carried out, and single-row transactions in turns, so that all meet the same machine."""
+    """Replies on paper, replies carried out and single-row transactions in turns, so that all meet the same disk."""
     single, paper, whole = SingleRows(folder), list[float](), list[float]()
     async with processor(folder) as engine:
         for chat_id in range(chats):

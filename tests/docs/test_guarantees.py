@@ -1,4 +1,4 @@
-"""docs/guarantees.md names tests that there are."""
+"""docs/guarantees.md and docs/security.md name tests that there are, and the README has the rules that they hold."""
 
 from __future__ import annotations
 
@@ -7,9 +7,18 @@ import re
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "guarantees.md").read_text("utf-8")
+GUARANTEES = (ROOT / "docs" / "guarantees.md").read_text("utf-8")
+SECURITY = (ROOT / "docs" / "security.md").read_text("utf-8")
+PROMISES, _, LIMITS = SECURITY.partition("## What is not protected\n")
+README = (ROOT / "README.md").read_text("utf-8")
+RULES = 20
 _TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
+_RULE = re.compile(r"^\d+\. .*$", re.MULTILINE)
+
+EACH_PAGE = pytest.mark.parametrize("page", [GUARANTEES, PROMISES], ids=["guarantees", "security"])
 
 
 @cache
@@ -27,25 +36,43 @@ def missing(page: str) -> list[str]:
 
 
 def without_tests(page: str) -> list[str]:
-    """The headings of guarantees that name no test."""
+    """The headings of guarantees, and the numbered rules, that name no test."""
     sections = re.split(r"^## ", page, flags=re.MULTILINE)[1:]
-    return [section.partition("\n")[0] for section in sections if not _TEST.search(section)]
+    rules = [rule for section in sections for rule in re.split(r"^(?=\d+\. )", section, flags=re.MULTILINE)[1:]]
+    return [part.partition("\n")[0] for part in (*sections, *rules) if not _TEST.search(part)]
 
 
-def test_every_test_that_a_guarantee_names_exists() -> None:
+@EACH_PAGE
+def test_every_test_that_a_guarantee_names_exists(page: str) -> None:
     """A test that was renamed or removed leaves its guarantee without proof."""
-    assert [] == missing(PAGE)
+    assert [] == missing(page)
 
 
-def test_every_guarantee_names_a_test() -> None:
+@EACH_PAGE
+def test_every_guarantee_names_a_test(page: str) -> None:
     """What no test holds is no guarantee."""
-    assert [] == without_tests(PAGE)
+    assert [] == without_tests(page)
+
+
+def test_the_rules_of_the_readme_are_those_that_are_held() -> None:
+    """Word for word, so that none is promised without a test."""
+    rules = _RULE.findall(SECURITY)
+
+    assert RULES == len(rules)
+    assert rules == _RULE.findall(README)
+
+
+def test_what_is_not_protected_is_said() -> None:
+    """The page has both halves."""
+    assert "**Your code.**" in LIMITS
 
 
 def test_what_is_missing_is_found() -> None:
-    """A name that no file has, a file that is not there, a guarantee without a test."""
+    """A name that no file has, a file that is not there, a guarantee or a rule without a test."""
     here = "tests/docs/test_guarantees.py"
     page = f"# G\n## A\n`{here}::test_nothing`\n`tests/no.py::test_x`\n`{here}::test_what_is_missing_is_found`\n## B\n"
+    rules = f"## C\n1. D\n   - `{here}::test_nothing`\n2. E\n## F\n`tests/no.py::test_x`\n"
 
     assert [f"{here}::test_nothing", "tests/no.py::test_x"] == missing(page)
     assert ["B"] == without_tests(page)
+    assert ["2. E"] == without_tests(rules)

@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from syncara import MultiStepProcessor
 from syncara.documents.embedded import EmbeddedDocuments
 from syncara.stores.sqlite import SqliteStore
@@ -17,6 +19,16 @@ from tests.integration.support import HANG_S, noop, one_step
 
 BOUND = 50
 """What sharing must come to at the least: ten executions to a commit."""
+MAKES = """[MULTISTEP:CREATE_WORKFLOW:Report]
+[MULTISTEP:ADD_STEP:workflow_id:Wait:delay:{"seconds":600}]
+[MULTISTEP:ADD_STEP:workflow_id:Tell:log:{"message":"Done"}:Wait]
+[MULTISTEP:EXECUTE:workflow_id]
+[MULTISTEP:EXECUTE:workflow_id]
+"""
+READS = """[MULTISTEP:STATUS:execution_id]
+[MULTISTEP:LIST_EXECUTIONS:]
+[MULTISTEP:LIST_WORKFLOWS:]
+"""
 
 
 @asynccontextmanager
@@ -94,3 +106,25 @@ async def test_a_document_and_its_receipt_take_one_commit(database: Path) -> Non
         commits = statements["COMMIT"]
 
     assert ("completed", 3) == (ended.status, commits)
+
+
+@pytest.mark.parametrize(
+    ("text", "ok", "commits"),
+    [
+        pytest.param(MAKES, True, 1, id="makes and starts"),
+        pytest.param(f"{MAKES}[MULTISTEP:PAUSE:execution_id]\n{READS}", True, 1, id="makes, acts and reads"),
+        pytest.param("[MULTISTEP:LIST_WORKFLOWS:]", True, 1, id="reads"),
+        pytest.param(MAKES.replace("log", "lgo"), False, 1, id="is refused"),
+        pytest.param("Good morning!", True, 0, id="has no codes"),
+    ],
+)
+async def test_a_reply_takes_one_commit(database: Path, text: str, ok: bool, commits: int) -> None:
+    """Definitions, starts, facts, the receipt and the audit are one transaction; a repeat of the reply takes none."""
+    async with counting(database) as (processor, statements):
+        first = await processor.process_reply(text, chat_id=5, user_id=7, message_id=1)
+        once = statements["COMMIT"]
+        again = await processor.process_reply(text, chat_id=5, user_id=7, message_id=1)
+        twice = statements["COMMIT"]
+
+    assert (ok, commits, commits) == (first.ok, once, twice)
+    assert first == again

@@ -158,7 +158,7 @@ class Ground:
     async def _settled(self, execution_id: str) -> None:
         async with asyncio.timeout(10):
             async for event in self.bot.watch(execution_id):
-                waits = isinstance(event, e.StepSlept | e.RetryPlanned) and event.wake_at > self.clock.now()
+                waits = isinstance(event, e.StepSlept | e.RetryPlanned) and event.wake_at > event.at
                 if waits or isinstance(event, e.Finished):
                     return
 

@@ -95,11 +95,11 @@ async def done(ground: Ground, line: Line, acts: list[Act]) -> tuple[list[str], 
 
 
 def test_the_corpus_holds_many_lines_each_of_its_own() -> None:
-    """Each has its own id and reason, and a twin that is not the same."""
+    """Each has its own id and reason, and a twin that is not the same and does something."""
     assert LINES_MIN <= len(LINES)
     for names in ([line.id for line in LINES], [f"{line.kind}: {line.reason}" for line in LINES]):
         assert [] == [name for name, count in Counter(names).items() if count > 1]
-    assert [] == [line.id for line in LINES if line.hostile == line.twin]
+    assert [] == [line.id for line in LINES if line.hostile == line.twin or not line.twin_does]
 
 
 @EACH
@@ -245,6 +245,16 @@ async def ended(ground: Ground) -> tuple[str, str]:
     """The status and the code that the chat's latest run ends with."""
     run = await ground.bot.wait(ground.bot.list_executions(chat_id=MINE)[0].id, 10)
     return run.status, run.code
+
+
+async def test_what_the_developer_starts_counts_as_approved(ground: Ground) -> None:
+    """A workflow that an assistant wrote too; it stays in the folder of its chat, and a denial still holds."""
+    later = ground.bot.get_execution(ground.names["HELD5"]).workflow_id
+    written = ["file workspace/chats/number-5/later.txt: of Tea", "run of Later in 5: completed"]
+
+    assert written == await changes(ground, {"start": later})
+    await ground.restart({"handlers": {"file_operation": "deny"}})
+    assert ["run of Later in 5: failed"] == await changes(ground, {"start": later})
 
 
 async def test_a_message_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:

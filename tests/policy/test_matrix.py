@@ -121,6 +121,16 @@ async def test_what_is_the_chats_own_can_be_read_and_changed(ground: Ground, sho
     assert [] == [fact for fact in changed if " 5:" not in fact and not fact.startswith(("notified", "called"))]
 
 
+@pytest.mark.parametrize("role", ["owner", "approver", "member"])
+async def test_what_an_owner_wishes_waits_for_approval_too(ground: Ground, role: str) -> None:
+    """A reply is untrusted, whoever asked for it."""
+    await ground.restart(POLICY)
+    reply, changed = await ask(ground, "GROUP:PIN_MESSAGE", "", USERS[role])
+
+    assert ["awaiting_approval"] == [ground.bot.get_execution(run).status for run in reply.execution_ids]
+    assert [] == [fact for fact in changed if fact.startswith("pinned")]
+
+
 @pytest.mark.parametrize("shortcode", CODES)
 async def test_a_stranger_gets_nothing_and_learns_nothing(ground: Ground, shortcode: str) -> None:
     """What there is and what there is not is refused in the same words."""

@@ -45,7 +45,11 @@ def padded(size: int) -> str:
 
 def sized(name: str, size: int) -> dict[str, str]:
     """An object that is so large as JSON."""
-    return {name: "x" * (size - len(msgspec.json.encode({name: ""})))}
+    return {name: text(size - len(msgspec.json.encode({name: ""})))}
+
+
+def text(length: int) -> str:
+    return ("tea and " * length)[:length]
 
 
 def codes(count: int) -> str:
@@ -57,8 +61,8 @@ def tasks(count: int) -> str:
     return quick(step(handler="parallel_group", params={"tasks": [step(f"T{n}") for n in range(count - 1)]}))
 
 
-def made_with(fields: str) -> str:
-    return f"[MULTISTEP:CREATE_WORKFLOW:X:::{fields}]\n[MULTISTEP:ADD_STEP:X:A:greet]\n[MULTISTEP:EXECUTE:X]"
+def made_with(count: int) -> str:
+    return f"[MULTISTEP:CREATE_WORKFLOW:X:::{count}]\n[MULTISTEP:ADD_STEP:X:A:greet]\n[MULTISTEP:EXECUTE:X]"
 
 
 def timeout(seconds: int) -> str:
@@ -80,24 +84,18 @@ CASES = [
     Case("commands", 3, codes),
     Case("steps", 4, tasks),
     Case("params_bytes", 40, lambda size: quick(step(params=sized("user", size)))),
-    Case(
-        "params_bytes",
-        40,
-        lambda size: quick(step("G", handler="parallel_group", params={"tasks": [step("T", params=sized("u", size))]})),
-        "of a task",
-    ),
     Case("context_bytes", 40, lambda size: quick(step(), named=f":context={json.dumps(sized('a', size))}")),
     Case("open_executions", OPEN + 2, starts(OPEN)),
-    Case("open_executions", 0, lambda count: quick(step()), "none at all"),
     Case("starts_per_hour", STARTED + 2, starts(STARTED)),
-    Case("longest_s", 3_000, delayed, "a delay"),
+    Case("longest_s", 1_800, delayed, "a delay"),
     Case("longest_s", 3_000, timeout, "a whole run"),
-    Case("longest_s", 3_000, lambda seconds: f"[MULTISTEP:SCHEDULED_WORKFLOW:Tea:{seconds}]", "a start that lies ahead"),
+    Case(
+        "longest_s", 3_000, lambda seconds: f"[MULTISTEP:SCHEDULED_WORKFLOW:Tea:{seconds}]", "a start that lies ahead"
+    ),
     Case("retries", 3, lambda count: quick(step(retries=count))),
-    Case("retries", 3, lambda count: "[MULTISTEP:BATCH_PROCESS:greet:[{}]]" + f"\n{quick(step(retry_count=count))}", "two"),
     Case("parallel_steps", 7, made_with),
     Case("parallel_steps", 7, lambda count: f"[MULTISTEP:BATCH_PROCESS:greet:[{{}}]:{count}]", "of a batch"),
-    Case("condition_chars", 20, lambda length: quick(step(condition="1 == 1".ljust(length - 1) + " "))),
+    Case("condition_chars", 20, lambda length: quick(step(condition="1 < 1".ljust(length, "0")))),
 ]
 """The quotas of the policy, each with a reply that asks for a given number of it."""
 
@@ -111,3 +109,112 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 async def ground(tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Ground]:
     async with ground_in(tmp_path, world, monkeypatch) as started:
         yield started
+
+
+def of_chat(quota: str, limit: int) -> dict[str, Any]:
+    return {"chat": [{"id": MINE, "quotas": {quota: limit}}]}
+
+
+async def changed(ground: Ground, reply: str, chat_id: Any = MINE) -> tuple[list[str], list[str]]:
+    """What a reply changes, and what it is told of quotas."""
+    before = ground.facts()
+    told = await ground.reply(reply, chat_id, chat_id)
+    messages = dict.fromkeys(each.message for each in told.errors if each.code == "quota_exceeded")
+    return difference(before, ground.facts()), list(messages)
+
+
+EACH = pytest.mark.parametrize("case", [pytest.param(case, id=f"{case.quota} {case.name}".strip()) for case in CASES])
+
+
+def test_every_quota_is_here() -> None:
+    """A new one needs a case; the size of results is tried below."""
+    assert {*Quotas.__struct_fields__} == {*(case.quota for case in CASES), "result_bytes"}
+
+
+@EACH
+async def test_one_more_than_the_limit_is_refused_by_name_and_number(ground: Ground, case: Case) -> None:
+    """Nothing of the reply happens."""
+    await ground.restart({"quotas": {case.quota: case.limit}})
+    expected = f"{case.quota} is {case.limit + 1}; the limit is {case.limit} (quotas.{case.quota})"
+
+    assert ([], [expected]) == await changed(ground, case.reply(case.limit + 1))
+
+
+@EACH
+async def test_the_limit_itself_passes(ground: Ground, case: Case) -> None:
+    """A run has been started."""
+    await ground.restart({"quotas": {case.quota: case.limit}})
+    facts, told = await changed(ground, case.reply(case.limit))
+
+    assert [] == told
+    assert [] != [fact for fact in facts if fact.startswith("run of ")]
+
+
+@EACH
+async def test_a_chats_quota_holds_in_that_chat(ground: Ground, case: Case) -> None:
+    """In another one the same reply passes."""
+    await ground.restart(of_chat(case.quota, case.limit))
+    reply = case.reply(case.limit + 1)
+
+    assert [] == (await changed(ground, reply))[0]
+    assert [] == (await changed(ground, reply.replace("Tea", "Payroll"), OTHER))[1]
+
+
+@pytest.mark.parametrize("quota", ["open_executions", "starts_per_hour", "commands", "steps"])
+async def test_zero_is_a_limit(ground: Ground, quota: str) -> None:
+    """Where the policy says 0, the chat can start nothing."""
+    await ground.restart(of_chat(quota, 0))
+
+    assert [] == (await changed(ground, quick(step())))[0]
+
+
+async def test_a_result_that_is_too_large_fails_its_step(ground: Ground) -> None:
+    """It is known only when it is there; then neither it nor what would have followed is kept or done."""
+    await ground.restart({"quotas": {"result_bytes": 40}})
+    steps = [
+        step("Get", handler="get_context", params={"key": "a"}, save_as="b"),
+        step("Use", dependencies=["Get"]),
+    ]
+    ends = []
+    for size in (41, 40):
+        reply = await ground.reply(quick(*steps, named=f":context={json.dumps({'a': text(size - 2)})}"))
+        run = ground.bot.get_execution(reply.execution_ids[0])
+        ends.append((run.status, run.code, "b" in run.context, len(ground.called)))
+        if run.error:
+            assert "the handler's result is 41 bytes as JSON; the limit is 40" in run.error
+
+    assert [("failed", "result_too_large", False, 0), ("completed", "", True, 1)] == ends
+
+
+async def test_the_starts_of_an_hour_are_counted_over_replies_and_restarts(ground: Ground) -> None:
+    """An hour later the chat may start runs again."""
+    await ground.restart(of_chat("starts_per_hour", STARTED + 2))
+    for _ in range(2):
+        assert [] == (await changed(ground, quick(step())))[1]
+        await ground.restart(of_chat("starts_per_hour", STARTED + 2))
+
+    assert [] == (await changed(ground, quick(step())))[0]
+    ground.clock.advance(3_601)
+    assert [] == (await changed(ground, quick(step())))[1]
+
+
+async def test_another_chats_runs_do_not_count(ground: Ground) -> None:
+    """A busy chat takes nothing from the others."""
+    await ground.restart({"quotas": {"starts_per_hour": STARTED + 1}})
+    await ground.reply(quick(step()), OTHER, OTHER)
+
+    assert [] == (await changed(ground, quick(step()), OTHER))[0]
+    assert [] == (await changed(ground, quick(step())))[1]
+
+
+async def test_the_developer_has_quotas_of_the_developers(ground: Ground) -> None:
+    """Those of an assistant are not theirs, and a line of their own holds buttons too."""
+    fields = {"name": "Made", "steps": [step("A"), step("B")]}
+    await ground.restart({"quotas": {"steps": 1}})
+    await ground.bot.give_command("MULTISTEP:QUICK_WORKFLOW", fields, chat_id=MINE)
+    await ground.restart({"quotas": {"developer": {"steps": 1}}})
+    before = ground.facts()
+    with pytest.raises(ValidationError, match=r"steps is 2; the limit is 1 \(quotas\.steps\)"):
+        await ground.bot.give_command("MULTISTEP:QUICK_WORKFLOW", fields, chat_id=MINE)
+
+    assert before == ground.facts()

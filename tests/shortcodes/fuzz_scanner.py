@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
+import multiprocessing
 import random
 import sys
 import tempfile
@@ -36,10 +37,10 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=100_000, help="how many texts (default %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
-    if importlib.util.find_spec("atheris") is None:
-        mutate(chosen.runs, chosen.seed)
-    else:
-        guided(chosen.runs, chosen.seed)
+    if importlib.util.find_spec("atheris") is not None:
+        return guided(chosen.runs, chosen.seed)
+    print(f"atheris is not installed: good replies are changed at random, from seed {chosen.seed}")
+    mutate(chosen.runs, chosen.seed)
     return 0
 
 
@@ -65,8 +66,17 @@ def mutate(runs: int, seed: int) -> None:
         check(text, chance.randint(0, len(text)))
 
 
-def guided(runs: int, seed: int) -> None:
-    """What atheris comes up with, beginning with good replies. It ends the process: 0 when every rule held."""
+def guided(runs: int, seed: int) -> int:
+    """What atheris comes up with, beginning with good replies; 0 when every rule held."""
+    with tempfile.TemporaryDirectory(prefix="syncara-fuzz-") as folder:
+        process = multiprocessing.get_context("fork").Process(target=_fuzz, args=(Path(folder), runs, seed))
+        process.start()
+        process.join()
+    return process.exitcode or 0
+
+
+def _fuzz(folder: Path, runs: int, seed: int) -> None:
+    """Ends its process."""
     atheris: Any = importlib.import_module("atheris")
     with atheris.instrument_imports(include=["syncara.shortcodes"]):
         from tests.shortcodes.samples import seeds  # noqa: PLC0415 - see check()
@@ -75,14 +85,13 @@ def guided(runs: int, seed: int) -> None:
         text = data.decode(errors="surrogateescape")
         check(text, sum(data) % (len(text) + 1))
 
-    with tempfile.TemporaryDirectory(prefix="syncara-fuzz-") as folder:
-        for number, text in enumerate(seeds()):
-            (Path(folder) / str(number)).write_bytes(text.encode())
-        parts = Path(folder) / "parts.dict"
-        parts.write_text("".join(f'"{_hexadecimal(part)}"\n' for part in PARTS if part.isprintable()), "ascii")
-        limits = [f"-runs={runs}", f"-seed={seed}", f"-max_len={CHARS_MAX}", "-verbosity=0"]
-        atheris.Setup([sys.argv[0], *limits, f"-artifact_prefix={folder}-", f"-dict={parts}", folder], one)
-        atheris.Fuzz()
+    for number, text in enumerate(seeds()):
+        (folder / str(number)).write_bytes(text.encode())
+    parts = folder / "parts.dict"
+    parts.write_text("".join(f'"{_hexadecimal(part)}"\n' for part in PARTS if part.isprintable()), "ascii")
+    limits = [f"-runs={runs}", f"-seed={seed}", f"-max_len={CHARS_MAX}", "-verbosity=0"]
+    atheris.Setup([sys.argv[0], *limits, f"-artifact_prefix={folder}-", f"-dict={parts}", str(folder)], one)
+    atheris.Fuzz()
 
 
 def _hexadecimal(part: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -111,6 +112,7 @@ def _is_async(fn: HandlerFunction) -> bool:
     return any(inspect.iscoroutinefunction(f) for f in (fn, inspect.unwrap(fn), call))
 
 
+@functools.cache
 def struct_check(kind: type) -> Any:
     """A check of params against a Struct class that names every field that is wrong, missing or unknown."""
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}

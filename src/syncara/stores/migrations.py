@@ -150,6 +150,8 @@ _SECOND = (
         UNIQUE (kind, key)
     ) STRICT
     """,
+    # How many runs of a chat have not ended is asked with each start that an assistant asks for.
+    "CREATE INDEX executions_open_by_chat ON executions (chat_id, key) WHERE open = 1 AND chat_id IS NOT NULL",
     "CREATE INDEX records_to_clean ON records (at) WHERE kind IN ('receipt', 'approval')",
 )
 

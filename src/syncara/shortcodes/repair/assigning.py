@@ -195,7 +195,7 @@ def _in_order(fields: Sequence[Field], pieces: Sequence[Piece], text: str, guess
     def best(number: int, start: int) -> tuple[float, tuple[tuple[str, Any], ...]]:
         """The cheapest way to share the pieces from `start` on out among the fields from `number` on."""
         if number == len(fields):
-            return _TRAILING * sum(piece.value is not None for piece in pieces[start:]), ()
+            return sum(_price_of_dropping(piece, _TRAILING) for piece in pieces[start:]), ()
         field = fields[number]
         written = start < len(pieces)
         if written and pieces[start].value is None:
@@ -205,7 +205,7 @@ def _in_order(fields: Sequence[Field], pieces: Sequence[Piece], text: str, guess
         ways = [(price + _left_out(field, written=written), args)]
         if written:
             price, args = best(number, start + 1)
-            ways.append((price + _DROPPED, args))
+            ways.append((price + _price_of_dropping(pieces[start], _DROPPED), args))
         for stop, guess in _groups(field, pieces, start, text, guesser) if written else ():
             price, args = best(number + 1, stop)
             named = ((field.name, guess.value),) if guess.value is not None else ()
@@ -214,6 +214,13 @@ def _in_order(fields: Sequence[Field], pieces: Sequence[Piece], text: str, guess
 
     price, args = best(0, 0)
     return None if math.isinf(price) else Way(price, dict(args))
+
+
+def _price_of_dropping(piece: Piece, price: float) -> float:
+    """Of leaving out what was written; JSON was not written for nothing."""
+    if piece.value is None:
+        return 0
+    return math.inf if isinstance(piece.value, dict | list) and piece.value else price
 
 
 def _left_out(field: Field, *, written: bool = True) -> float:
@@ -281,7 +288,7 @@ def _by_looks(fields: Sequence[Field], pieces: Sequence[Piece], text: str, guess
             left = (_left_out(field, written=False) for place, field in enumerate(fields) if not taken >> place & 1)
             return sum(left), ()
         price, args = best(number + 1, taken, last)
-        ways = [(price + _DROPPED, args)]
+        ways = [(price + _price_of_dropping(written[number], _DROPPED), args)]
         for place, (field, guess) in enumerate(zip(fields, guesses[number], strict=True)):
             if guess is None or taken >> place & 1:
                 continue

@@ -41,7 +41,8 @@ class Guesser:
 
     def __init__(self, known: Known, place: int) -> None:
         self._known = known
-        self._references = References(known, place, known.paper.calls[place].args.get("name"))
+        self._references = References(known, place)
+        self._dependencies = known.dependencies(place, known.paper.calls[place].args.get("name"))
 
     def guess(self, field: Field, written: Any) -> Guess | None:
         if written is None:
@@ -61,6 +62,9 @@ class Guesser:
             if not isinstance(written, list) or not all(isinstance(each, str | int) for each in written):
                 return None
             return self._names(list(map(str, written)), 0)
+        if field.form == "moment" and isinstance(written, dict):
+            parts = [values.number(f"{amount} {unit}") for unit, amount in written.items()]
+            return None if None in parts or not parts else Guess(0.5, values.whole(sum(filter(None, parts))))
         if field.form != "json":
             return None
         kind = plain_type(field.type)
@@ -71,7 +75,8 @@ class Guesser:
             if len(written) == 1 and inner:
                 return Guess(1, inner[0])
             if written and all(isinstance(value, dict) for value in written.values()):
-                return Guess(2, [{"name": name, **value} for name, value in written.items()])
+                named = field.name == "steps"
+                return Guess(2, [{"name": name, **value} if named else value for name, value in written.items()])
             return Guess(3, [written])
         if kind is dict and isinstance(written, list) and len(written) == 1:
             bare = isinstance(written[0], str) and field.name == "params"
@@ -143,7 +148,7 @@ class Guesser:
         return isinstance(written, str) and values.number(written) is not None
 
     def _names(self, written: list[str], price: float) -> Guess | None:
-        meant = self._references.dependencies(written)
+        meant = self._dependencies.of(written)
         if meant is not None:
             return Guess(price + meant[1], meant[0] or None)
         numeric = any(each.strip().isdigit() or values.number(each) is not None for each in written)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Mapping
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
 
+from syncara.abc import Summary
 from syncara.commands.draft import Draft, Sheet
 from syncara.core.model import DELAY, GROUP
 from syncara.shortcodes.paper import Paper
 from syncara.shortcodes.repair import words
+from syncara.shortcodes.repair.step_names import Dependencies, StepNames
+from syncara.shortcodes.suspicions import context_keys
+
+ADD_STEP = "MULTISTEP:ADD_STEP"
+CREATE = "MULTISTEP:CREATE_WORKFLOW"
+RUNS_MAX = 20
 
 
 class Param(NamedTuple):
@@ -27,6 +34,8 @@ _CORE = {
 
 
 class Known:
+    """Of one reading of a reply."""
+
     def __init__(self, paper: Paper) -> None:
         self.paper = paper
         self.draft: Draft = paper.draft
@@ -49,18 +58,14 @@ class Known:
         found = self.draft.desk.handlers.get(handler)
         return None if found is None or found.params is None else _params(found.params)
 
-    @cached_property
-    def templates(self) -> list[str]:
-        return self.draft.desk.templates.names()
-
     def template(self, written: str) -> str | None:
-        return words.meaning("templates", written, self.templates)
+        return words.meaning("templates", written, self.draft.desk.templates.names())
 
     def template_params(self, template: str) -> Mapping[str, Param] | None:
         kind = self.draft.desk.templates.get(template).params
         return None if kind is None else _params(kind)
 
-    # Workflows and steps.
+    # Workflows and runs.
 
     @cached_property
     def made(self) -> list[Sheet]:
@@ -84,40 +89,64 @@ class Known:
         return found
 
     @cached_property
-    def runs(self) -> list[tuple[str, str, str]]:
-        """The chat's latest runs: id, workflow's name and status, newest first."""
-        found = self.draft.desk.summaries(self.draft.chat.owner, 20)
-        return [(summary.id, summary.workflow_name, summary.status) for summary in found]
+    def runs(self) -> list[Summary]:
+        """The chat's latest runs, newest first."""
+        return self.draft.desk.summaries(self.draft.chat.owner, RUNS_MAX)
+
+    @cached_property
+    def _sheets(self) -> dict[str, Sheet]:
+        """The workflows by their ids, and by those of their steps."""
+        found: dict[str, Sheet] = {}
+        for sheet in self.draft.sheets:
+            found |= dict.fromkeys((sheet.id, *sheet.names.values()), sheet)
+        return found
 
     def sheet(self, place: int) -> Sheet | None:
         """The workflow that a code is about."""
-        known = self.draft.ids.get(place)
-        return next((sheet for sheet in self.draft.sheets if known in (sheet.id, *sheet.names.values())), None)
+        return self._sheets.get(self.draft.ids.get(place, ""))
 
-    def steps(self, place: int) -> list[str]:
-        """The names of the steps of the workflow that a code is about, in their order."""
+    # Steps.
+
+    @cached_property
+    def _is_whole(self) -> bool:
+        """Whether each step that the reply adds is added to a workflow that is known."""
+        return all(self.sheet(place) for place, call in enumerate(self.paper.calls) if call.shortcode == ADD_STEP)
+
+    @cached_property
+    def _names(self) -> dict[str, StepNames]:
+        """The steps of each workflow, by its id."""
+        return {
+            sheet.id: StepNames([step.name for step in sheet.steps], complete=self._is_whole)
+            for sheet in self.draft.sheets
+        }
+
+    @cached_property
+    def _added(self) -> dict[int, str]:
+        """The step that each code adds."""
+        return {place: step for sheet in self.draft.sheets for step, place in sheet.places.items()}
+
+    def steps(self, place: int) -> StepNames:
+        """The steps of the workflow that a code is about; not all of them when that is not known."""
         sheet = self.sheet(place)
-        return [] if sheet is None else [step.name for step in sheet.steps]
+        if sheet is not None:
+            return self._names[sheet.id]
+        before = [each for each in self.made if each.place < place]
+        return StepNames(self._names[before[-1].id].order if before else (), complete=False)
 
-    def position(self, place: int, name: object) -> int:
-        """Where in its workflow the step stands that a code adds."""
-        sheet, steps = self.sheet(place), self.steps(place)
-        own = next((step for step, at in sheet.places.items() if at == place), name) if sheet is not None else name
-        return steps.index(own) if own in steps else len(steps)
+    def dependencies(self, place: int, name: object) -> Dependencies:
+        """What the step can wait for that a code adds under a name."""
+        names = self.steps(place)
+        own = self._added.get(place, name)
+        position = names.positions.get(own, len(names.order)) if isinstance(own, str) else len(names.order)
+        return Dependencies(names, position, name)
 
+    @cached_property
     def context_keys(self) -> set[str]:
         """The keys that the reply itself puts into a context."""
-        found = {key for start in self.draft.starts for key in start.started.context}
-        for sheet in self.draft.sheets:
-            found |= {step.save_as for step in sheet.steps if step.save_as}
-            found |= {
-                str(step.params["key"])
-                for step in sheet.steps
-                if step.handler == "set_context" and "key" in step.params
-            }
-        return found
+        return {key for sheet in self.draft.sheets for key in context_keys(self.draft, sheet)}
 
 
+@lru_cache(128)
 def _params(kind: type) -> dict[str, Param]:
-    fields: Sequence[msgspec.structs.FieldInfo] = msgspec.structs.fields(kind)
+    fields = msgspec.structs.fields(kind)
     return {each.encode_name: Param(each.encode_name, each.type, each.required) for each in fields}

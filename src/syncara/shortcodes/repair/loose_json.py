@@ -26,7 +26,7 @@ _NEXT_ITEM = re.compile(r"\s+[\"“](?=[^\s,\]])|\s*,\s*(?:[\"'“”„‟‘�
 _MEMBER_IN_TEXT = re.compile(r"\s*,\s*[\"“”][\w$.-]{1,60}[\"“”]\s*:\s*(?=[\"“”{\[\d]|true|false|null)")
 _MEMBER_AT_ONCE = re.compile(r"[\"“”][\w$.-]{1,60}[\"“”]\s*:\s*(?=[\"“”{\[\d]|true|false|null)")
 _WEAK_CLOSER = re.compile(r"\s*[:\]]")
-_CLOSERS = re.compile(rf"\s*[{CLOSING}\\]+\s*(?=[:,|{{{CLOSING}]|//|#|$|\n)|\s*$")
+_CLOSERS = re.compile(rf"\s*[{CLOSING}\\]+\s*(?=[:,;|{{{CLOSING}]|//|#|$|\n)|\s*$")
 _NEXT_FIELD = re.compile(r"\s*:(?!//)")
 _CLOSERS_AT_END = re.compile(r"\s*[}\]]+(?=\s*(?::(?!//)[^{}]*)?\]?\s*$)")
 _SURE_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")

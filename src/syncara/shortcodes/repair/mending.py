@@ -9,26 +9,27 @@ import msgspec
 
 from syncara.commands.registry import Command, Field
 from syncara.core.errors import SyncaraError
+from syncara.core.limits import SECONDS_MAX
 from syncara.core.model import ExecutionStatus
 from syncara.shortcodes.repair import params, values, words
 from syncara.shortcodes.repair.guesses import Guesser
 from syncara.shortcodes.repair.known import Known
 from syncara.shortcodes.repair.loose_json import Ambiguous
-from syncara.shortcodes.repair.reading import ADD_STEP
 from syncara.shortcodes.repair.references import References
+from syncara.shortcodes.repair.step_names import Dependencies, StepNames
 from syncara.shortcodes.repair.steps import StepMender
 
 
 def mend(known: Known, place: int, command: Command, args: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of the code at a place of the reply. What cannot be told stays as it is."""
     guesser = Guesser(known, place)
-    references = References(known, place, args.get("name"))
+    references, dependencies = References(known, place), known.dependencies(place, args.get("name"))
     found = {
         field.name: value
         for field in command.fields
-        if field.name in args and (value := _field(field, args[field.name], guesser, references)) is not None
+        if field.name in args and (value := _field(field, args[field.name], guesser, references, dependencies)) is not None
     }
-    steps = StepMender(known, known.commands[ADD_STEP], guesser, references, known.context_keys())
+    steps = StepMender(known, guesser, known.steps(place))
     match command.shortcode:
         case "MULTISTEP:ADD_STEP":
             found = steps.mend(found)
@@ -57,16 +58,20 @@ def _settled(value: Any) -> Any:
     return [_settled(each) for each in value] if isinstance(value, list) else value
 
 
-def _field(field: Field, value: Any, guesser: Guesser, references: References) -> Any:
+def _field(
+    field: Field, value: Any, guesser: Guesser, references: References, dependencies: Dependencies
+) -> Any:
     """A field's value; None: it is to be left out."""
     if isinstance(value, str) and field.refers in ("workflow", "execution"):
         meant = references.workflow(value) if field.refers == "workflow" else references.execution(value)
         return value if meant is None else meant.name
     if field.form == "names" and isinstance(value, list):
-        steps = references.dependencies([str(each) for each in value])
+        steps = dependencies.of([str(each) for each in value])
         return value if steps is None else steps[0] or None
     if field.form == "moment" and isinstance(value, str):
         return values.moment(value) or value
+    if field.form == "moment" and isinstance(value, int | float) and value > SECONDS_MAX:
+        return values.moment(f"{value:.0f}") or value
     try:
         msgspec.convert(value, field.type)
     except msgspec.ValidationError:
@@ -122,17 +127,17 @@ def _listed(found: dict[str, Any]) -> None:
 
 def _step_of_run(known: Known, args: Mapping[str, Any], found: dict[str, Any]) -> None:
     """The step of a run by its name; also where it stands in the place of the run."""
-    latest = References(known, 0).of_list(_steps_of(known, "execution_id"))
+    latest = _steps_of(known, "execution_id")
     written = args.get("execution_id")
-    if "step" not in args and isinstance(written, str) and (step := latest.name(written)) is not None:
+    if "step" not in args and isinstance(written, str) and (step := latest.called(written)) is not None:
         found["execution_id"], found["step"] = "execution_id", step
     elif isinstance(found.get("step"), str):
-        listed = References(known, 0).of_list(_steps_of(known, str(found.get("execution_id", "execution_id"))))
-        found["step"] = listed.name(found["step"]) or found["step"]
+        steps = _steps_of(known, str(found.get("execution_id", "execution_id")))
+        found["step"] = steps.called(found["step"]) or found["step"]
 
 
-def _steps_of(known: Known, ref: str) -> list[str]:
+def _steps_of(known: Known, ref: str) -> StepNames:
     try:
-        return known.draft.step_names(known.draft.execution(ref)[0])
+        return StepNames(known.draft.step_names(known.draft.execution(ref)[0]))
     except SyncaraError:
-        return []
+        return StepNames(())

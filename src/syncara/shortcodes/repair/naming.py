@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from syncara.shortcodes.repair.known import Known
-from syncara.shortcodes.repair.reading import ADD_STEP
+from syncara.shortcodes.repair.known import ADD_STEP, Known
 from syncara.shortcodes.repair.words import plain
 
 _CALLED = (

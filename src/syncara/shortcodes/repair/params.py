@@ -75,6 +75,8 @@ def _as_object(schema: Schema, written: Any) -> dict[str, Any] | None:
         lists = [param for param in schema.values() if plain_type(param.type) is list]
         if len(lists) == 1:
             return {lists[0].name: written}
+        if len(written) == 1 and isinstance(written[0], list | str | int | float):
+            return _as_object(schema, written[0])
         return written[0] if len(written) == 1 and isinstance(written[0], dict) else None
     if not isinstance(written, dict):
         main = main_param(schema)

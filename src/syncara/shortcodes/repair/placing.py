@@ -10,8 +10,7 @@ from syncara.commands.draft import Sheet
 from syncara.shortcodes.places import is_mentioned
 from syncara.shortcodes.problems import CodeProblem
 from syncara.shortcodes.repair.edits import Edit
-from syncara.shortcodes.repair.known import Known
-from syncara.shortcodes.repair.reading import ADD_STEP, CREATE
+from syncara.shortcodes.repair.known import ADD_STEP, CREATE, Known
 from syncara.shortcodes.repair.writing import write
 from syncara.shortcodes.scanner import Call
 
@@ -115,7 +114,7 @@ def _line_of(text: str, start: int, end: int) -> tuple[int, int]:
 def duplicate(known: Known, place: int) -> Edit | None:
     """The second step of a name: another name, or nothing where it is the same step again."""
     text, calls = known.paper.text, known.paper.calls
-    call, steps = calls[place], known.steps(place)
+    call, steps = calls[place], known.steps(place).positions
     if isinstance(call.args.get("steps"), list):
         return Edit(*call.span, write(known.commands[call.shortcode], {**call.args, "steps": _renamed(call.args["steps"])}))
     name = call.args.get("name")

@@ -11,13 +11,10 @@ from syncara.shortcodes.characters import CLOSING, COLONS
 from syncara.shortcodes.repair import tool_calls, words
 from syncara.shortcodes.repair.assigning import Piece, assign
 from syncara.shortcodes.repair.guesses import Guesser
-from syncara.shortcodes.repair.known import Known
+from syncara.shortcodes.repair.known import ADD_STEP, CREATE, Known
 from syncara.shortcodes.repair.loose_json import Hopeless
 from syncara.shortcodes.repair.splitting import Cleaned, cleaned, split
 from syncara.shortcodes.repair.words import plain
-
-ADD_STEP = "MULTISTEP:ADD_STEP"
-CREATE = "MULTISTEP:CREATE_WORKFLOW"
 
 _PAIRS = dict(zip("[{(<［【〔「『｛（＜《〈⟦〖", "]})>］】〕」』｝）＞》〉⟧〗", strict=True))
 _ENTITY_OPENERS = ("&#91;", "&lbrack;", "&lsqb;", "&#x5b;", "&#x5B;", "&lt;", "&#123;", "&lpar;", "&#40;")

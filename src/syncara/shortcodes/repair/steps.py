@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any
 
-from syncara.commands.registry import Command
 from syncara.core.check import STEP_RULES
 from syncara.core.model import CONDITION_CHECK, GROUP
 from syncara.shortcodes.repair import conditions, params, placeholders, words
 from syncara.shortcodes.repair.assigning import field_of
 from syncara.shortcodes.repair.guesses import Guesser
-from syncara.shortcodes.repair.known import Known
-from syncara.shortcodes.repair.references import References
-
-_DEPTH_MAX = 5
+from syncara.shortcodes.repair.known import ADD_STEP, Known
+from syncara.shortcodes.repair.step_names import Dependencies, StepNames
 
 
 class StepMender:
     """For the steps of one code."""
 
-    def __init__(
-        self, known: Known, command: Command, guesser: Guesser, references: References, keys: Collection[str]
-    ) -> None:
-        """`command`: ADD_STEP, whose fields a step has. `references`: among the steps that can be named."""
+    def __init__(self, known: Known, guesser: Guesser, names: StepNames) -> None:
+        """`names`: of the steps that placeholders and conditions can read."""
         self._known = known
-        self._command = command
+        self._command = known.commands[ADD_STEP]
         self._guesser = guesser
-        self._references = references
-        self._keys = keys
+        self._names = names
+        self._keys = known.context_keys
 
     def mend(self, step: dict[str, Any]) -> dict[str, Any]:
         """The fields of ADD_STEP."""
@@ -63,7 +57,7 @@ class StepMender:
         elif handler == GROUP and isinstance(written, dict):
             written = {**written, "tasks": self._tasks(written.get("tasks"))}
         else:
-            written = placeholders.mend(written, self._keys, self._references.names(), self._references.name)
+            written = placeholders.mend(written, self._keys, self._names.positions, self._names.called)
         if written or "params" in step:
             step["params"] = written
 
@@ -74,7 +68,7 @@ class StepMender:
             step[key] = value if guess is None else guess.value
 
     def _condition(self, written: str) -> str | None:
-        return conditions.mend(written, self._keys, self._references.name)
+        return conditions.mend(written, self._keys, self._names.called)
 
     def _of_check(self, step: dict[str, Any], written: dict[str, Any]) -> dict[str, Any]:
         condition = written.get("condition", step.get("condition"))
@@ -94,16 +88,26 @@ class StepMender:
             written = [{"name": name, **each} for name, each in written.items()]
         if not isinstance(written, list):
             return written
+        written = [_as_object(each) for each in written]
+        names = {str(each["id"]): each["name"] for each in written if isinstance(each, dict) and {"id", "name"} <= each.keys()}
         named = [self._with_names(each) if isinstance(each, dict) else each for each in written]
-        names = [each.get("name") for each in named if isinstance(each, dict)]
-        listed = self._references.of_list([name for name in names if isinstance(name, str)])
-        mender = StepMender(self._known, self._command, self._guesser, listed, self._keys)
+        for step in named:
+            if isinstance(step, dict) and isinstance(step.get("dependencies"), list) and names:
+                step["dependencies"] = [names.get(str(each), each) for each in step["dependencies"]]
+        own = [each.get("name") for each in named if isinstance(each, dict)]
+        listed = StepNames([name for name in own if isinstance(name, str)])
+        mender = StepMender(self._known, self._guesser, listed)
         return [mender.mend_listed(each, place) if isinstance(each, dict) else each for place, each in enumerate(named)]
 
     def _with_names(self, step: dict[str, Any]) -> dict[str, Any]:
         """A step of a list with the names that its fields have."""
         found = {key: value for key, value in step.items() if key in STEP_RULES or key == "retries"}
-        others = {key: value for key, value in step.items() if key not in found}
+        others = {key: value for key, value in step.items() if key not in found and key != "id"}
+        if isinstance(found.get("handler"), dict):
+            others = {**found.pop("handler"), **others}
+        named_by = [key for key, value in others.items() if key in self._known.handlers and isinstance(value, dict)]
+        if len(named_by) == 1 and "handler" not in found and "params" not in found:
+            found["handler"], found["params"] = named_by[0], others.pop(named_by[0])
         for key in list(others):
             named = field_of(self._command, key)
             if named is not None and named.name == "handler" and "handler" not in found and self._handler(others[key]):
@@ -129,10 +133,16 @@ class StepMender:
         if isinstance(written, str | int):
             written = [str(written)]
         if isinstance(written, list):
-            meant = self._references.at(place).dependencies([str(each) for each in written])
-            names = self._references.names()
-            step["dependencies"] = written if meant is None else [self._by_name(each, names) for each in meant[0]]
+            meant = Dependencies(self._names, place, step.get("name")).of([str(each) for each in written])
+            step["dependencies"] = written if meant is None else [self._names.called(each) or each for each in meant[0]]
         return self.mend(step)
 
-    def _by_name(self, alias: str, names: list[str]) -> str:
-        return self._references.name(alias) or alias
+
+def _as_object(step: Any) -> Any:
+    """A step that is wrapped in another object, or written as the list of its fields."""
+    if isinstance(step, dict) and len(step) == 1:
+        inner = next(iter(step.values()))
+        return inner if isinstance(inner, dict) and "name" in inner else step
+    if isinstance(step, list) and len(step) > 1 and all(isinstance(each, str) for each in step[:2]):
+        return dict(zip(("name", "handler", "params", "dependencies", "timeout"), step, strict=False))
+    return step

@@ -48,11 +48,15 @@ def _json(text: str, known: Known) -> ToolCall | None:
     closing = _CLOSING.match(text, found.end)
     end = found.end if closing is None or not start.group() else closing.end()
     call = _named(found.value, known) if isinstance(found.value, dict) else None
-    return None if call is None else ToolCall(call[0], _pieces(call[1]), end)
+    if call is None:
+        return None
+    command, fields = call
+    pieces = [Piece(0, 0, each) for each in fields] if isinstance(fields, list) else _pieces(fields)
+    return ToolCall(command, pieces, end)
 
 
-def _named(value: Mapping[str, Any], known: Known) -> tuple[Command, dict[str, Any]] | None:
-    """The command that an object names, and the fields that it gives."""
+def _named(value: Mapping[str, Any], known: Known) -> tuple[Command, dict[str, Any] | list[Any]] | None:
+    """The command that an object names, and the fields that it gives: by their names, or in their order."""
     for key in _NAMES:
         written = value.get(key)
         if isinstance(written, dict):
@@ -66,7 +70,7 @@ def _named(value: Mapping[str, Any], known: Known) -> tuple[Command, dict[str, A
         for name in _ARGUMENTS:
             inner_fields = rest.get(name)
             others = [each for each in rest if each != name and field_of(command, each) is not None]
-            if isinstance(inner_fields, dict) and not others:
+            if isinstance(inner_fields, dict | list) and not others:
                 return command, inner_fields
         return command, rest
     return None

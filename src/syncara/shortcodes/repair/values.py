@@ -208,7 +208,7 @@ def _date(text: str) -> tuple[tuple[int, int, int], str] | None:
 
 
 def _zone(text: str) -> timezone | None:
-    rest = _FILLER.sub(" ", text).strip(" ,()[]t")
+    rest = re.sub(r"^[\s,t]+", "", _FILLER.sub(" ", text)).strip(" ,()[]")
     if offset := _OFFSET.fullmatch(rest):
         minutes = int(offset[2]) * 60 + int(offset[3] or 0)
         return timezone(timedelta(minutes=minutes if offset[1] == "+" else -minutes))

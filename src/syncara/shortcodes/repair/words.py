@@ -6,13 +6,14 @@ import re
 import tomllib
 from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
 ALIKE = 0.78
 """How much of two words must be the same for one to be taken for the other."""
 WORD_CHARS_MAX = 60
+MEANINGS_CACHED = 4_096
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORDS_ONLY = re.compile(r"[\w -]{1,40}")
@@ -44,6 +45,7 @@ def implied(handler: str) -> dict[str, Any]:
     return dict(_words()["implied"].get(plain(handler), {}))
 
 
+@lru_cache(MEANINGS_CACHED)
 def plain(word: str) -> str:
     """In lower case, letters and digits only: what is compared."""
     return "".join(filter(str.isalnum, word.casefold()))
@@ -56,9 +58,13 @@ def parts(word: str) -> list[str]:
 
 def meaning(section: str, written: str, known: Iterable[str], *, alike: float = ALIKE) -> str | None:
     """The one of `known` that was written: as it is, by a synonym of the section, or with a slip in it."""
-    names = list(known)
+    return _meaning(section, written[: WORD_CHARS_MAX + 1], tuple(known), alike)
+
+
+@lru_cache(MEANINGS_CACHED)
+def _meaning(section: str, written: str, names: tuple[str, ...], alike: float) -> str | None:
     word = plain(written)
-    if not word or len(word) > WORD_CHARS_MAX:
+    if not word or len(written) > WORD_CHARS_MAX:
         return None
     same = next((name for name in names if plain(name) == word), None)
     if same is not None:
@@ -66,7 +72,7 @@ def meaning(section: str, written: str, known: Iterable[str], *, alike: float = 
     meant = table(section).get(word, ())
     synonym = next((name for name in meant if name in names), None)
     found = synonym or nearest(written, names, alike)
-    return found or (_by_one_word(section, written, names) if section in ("values", "handlers") else None)
+    return found or (_by_one_word(section, written, names) if section in ("values", "handlers", "templates") else None)
 
 
 def _by_one_word(section: str, written: str, names: Sequence[str]) -> str | None:
