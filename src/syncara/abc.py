@@ -218,8 +218,8 @@ class Store(Protocol):
     def cleanup(self, before: float) -> int:
         """Delete the executions that finished before `before` (Unix seconds), with all that is kept of them.
 
-        Deleted definitions that no execution needs any more go too, and receipts and approvals as old. Returns how many executions
-        it were.
+        Deleted definitions that no execution needs any more go too, and receipts and approvals as old. Returns how many
+        executions it were.
         """
 
     # Records.

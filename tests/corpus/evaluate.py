@@ -13,9 +13,9 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from syncara import MultiStepProcessor
+from syncara import Documents, MultiStepProcessor
 from syncara.commands import COMMANDS
 from syncara.shortcodes.outcome import Reply
 from syncara.stores.memory import MemoryStore
@@ -25,7 +25,7 @@ from tests.corpus.traces import difference, traces
 
 NOW = 1_882_915_200.0
 """The first of September 2029: the dates in the corpus lie ahead, and within a year."""
-CHAT = {"chat_id": 7, "user_id": 7}
+CHAT_ID = 7
 NAMES_MAY_DIFFER = {
     "duplicate_step_name": frozenset({"name"}),
     "delay_longer_than_timeout": frozenset({"timeout"}),
@@ -65,13 +65,19 @@ class Chat:
     def __init__(self) -> None:
         self._clock = FakeClock(NOW)
         self._bot = MultiStepProcessor(
-            store=MemoryStore(), documents=_NoDocuments(), clock=self._clock, announce=False, hands_off=True
+            store=MemoryStore(),
+            documents=cast(Documents, _NoDocuments()),
+            clock=self._clock,
+            announce=False,
+            hands_off=True,
         )
         self._messages = 0
 
     async def say(self, text: str) -> Reply:
         self._messages += 1
-        return await self._bot.process_reply(text, message_id=self._messages, language="en", **CHAT)
+        return await self._bot.process_reply(
+            text, message_id=self._messages, language="en", chat_id=CHAT_ID, user_id=CHAT_ID
+        )
 
     async def set_up(self, entry: Entry) -> None:
         for code in entry.setup:

@@ -119,7 +119,7 @@ def _values(text: str) -> list[Any]:
     longest = [int(number) + 1 for number in sorted(numbers) if number <= 1_000]
     plain += [True, False, None, [], *(["x"] * size for size in longest), *("x" * size for size in longest)]
     attributes = sorted({one or other for one, other in _ATTRIBUTE.findall(text)})
-    return [MISSING, *plain, *({name: value for name in attributes} for value in plain)]
+    return [MISSING, *plain, *(dict.fromkeys(attributes, value) for value in plain)]
 
 
 def _holds(condition: Condition, context: dict[str, Any], steps: dict[str, Any]) -> bool:

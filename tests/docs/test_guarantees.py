@@ -18,7 +18,7 @@ RULES = 20
 _TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 _RULE = re.compile(r"^\d+\. .*$", re.MULTILINE)
 
-EACH_PAGE = pytest.mark.parametrize("page", [GUARANTEES, PROMISES], ids=["guarantees", "security"])
+EACH_PAGE = pytest.mark.parametrize("page", [GUARANTEES, SECURITY], ids=["guarantees", "security"])
 
 
 @cache

@@ -314,7 +314,7 @@ URL = "https://User.Example.com:8443/a/b%20c?token=secret#there"
         ("api_call", {"url": "http://x.org", "json": {"said": 1}}, "POST", "x.org"),
         ("api_call", {"url": "http://x.org/#said/?", "method": "delete"}, "DELETE", "x.org/"),
         ("api_call", {"url": "http://x.org?a=said/b"}, "GET", "x.org"),
-        ("api_call", {"url": "http://said:said@x.org/"}, "GET", None),
+        ("api_call", {"url": "http://said:said" + "@x.org/"}, "GET", None),
         ("file_operation", {"operation": "write", "file_path": "a/b.txt", "content": "said"}, "write", "a/b.txt"),
         ("database_operation", {"operation": "find", "collection": "c", "query": {"said": 1}}, "find", "c"),
         ("execute_shortcode", {"shortcode": "group:pin_message", "params": "said"}, "", "GROUP:PIN_MESSAGE"),

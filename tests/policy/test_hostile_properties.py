@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.policy.ground import PUBLIC, Ground, World, ground_in, made
+from syncara.commands import COMMANDS
+from syncara.commands.registry import Command
+from tests.policy.ground import PUBLIC, Ground, World, ground_in
 
 Pieces = st.SearchStrategy[Any]
 
@@ -126,8 +128,8 @@ def codes(draw: st.DrawFn) -> str:
             return f"[MULTISTEP:BATCH_PROCESS:{handler}:{json.dumps([draw(PARAMS[handler])])}]"
         case "template":
             handler = draw(st.sampled_from(HANDLERS))
-            given = {"collection": draw(one_of(*COLLECTIONS)), "handler": handler, "params": draw(PARAMS[handler])}
-            return f"[MULTISTEP:TEMPLATE_WORKFLOW:data_processing:{json.dumps(given)}]"
+            wanted = {"collection": draw(one_of(*COLLECTIONS)), "handler": handler, "params": draw(PARAMS[handler])}
+            return f"[MULTISTEP:TEMPLATE_WORKFLOW:data_processing:{json.dumps(wanted)}]"
         case "scheduled":
             step = draw(steps())
             fields = f"{step['handler']}:{json.dumps(step['params'])}"
@@ -145,11 +147,6 @@ MAY = (
     "pinned ",
 )
 """What a person's approval may change beyond the chat's messages, documents, workflows and runs."""
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    return asyncio.run(made(tmp_path_factory.mktemp("world")))
 
 
 async def beyond(world: World, reply: str, *, approved: bool) -> tuple[list[str], list[str]]:
@@ -186,3 +183,38 @@ def test_with_the_persons_approval_it_stays_in_the_chat_or_on_the_public_web(wor
     changed = {*before}.symmetric_difference(after)
 
     assert [] == [fact for fact in changed if not fact.startswith(MAY) or fact.endswith("with the secret")]
+
+
+FIELDS = {
+    "text": "Tea",
+    "workflow": "workflow_id",
+    "execution": "execution_id",
+    "handler": "log",
+    "template": "message_sequence",
+    "integer": "5",
+    "number": "60",
+    "json": "{}",
+    "names": "Wait",
+    "moment": "5m",
+}
+"""What may stand in a field, by what it refers to or how it is written."""
+ANYTHING = [
+    *("-1", "0", "1e9", "9" * 30, "true", "null", "2000-01-01T00:00Z", "1 ==", "x" * 300, "\u202e", "\ud800"),
+    *("[]", "[1]", "[[]]", '{"a":1}', '[{"name":"A"}]', '[{"name":["A"],"handler":{}}]', '[{"handler":"lgo"}]'),
+    *("timeout=0", "retries=-1", "condition=(", "run_when=never", "sequential=maybe", "context=5", "{", "[", "A:B:C"),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+async def test_no_field_makes_a_reply_raise(world: World, tmp_path: Path, command: Command) -> None:
+    """What is wrong with a reply is told by the Reply, whatever stands in a field, or in none."""
+    fitting = [FIELDS.get(field.refers or field.form, "Tea") for field in command.positional]
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        async with ground_in(tmp_path, world, monkeypatch) as ground:
+            for count in range(len(fitting) + 1):
+                for last in ("", *ANYTHING):
+                    code = ":".join([command.shortcode, *fitting[:count], last])
+                    for text in {f"[{code}]", f"[{code.replace(':Tea:', '::')}]"}:
+                        reply = ground.bot.check_reply(text, chat_id=5, user_id=5)
+
+                        assert reply.ok is not bool(reply.errors)

@@ -6,11 +6,10 @@ of them changes in the world (`ground.py`): everything that is there afterwards 
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -23,7 +22,7 @@ import pytest
 from syncara import MultiStepProcessor
 from syncara.handlers.communication import ConsoleMessenger
 from syncara.testing import MemoryStore
-from tests.policy.ground import CARD, MINE, PUBLIC, TOKEN, Ground, World, difference, ground_in, made
+from tests.policy.ground import CARD, MINE, PUBLIC, TOKEN, Ground, World, difference, ground_in
 
 CORPUS = Path(__file__).with_name("corpus") / "replies.jsonl"
 LINES_MIN = 200
@@ -57,11 +56,6 @@ LINES = [msgspec.json.decode(line, type=Line) for line in CORPUS.read_text("utf-
 EACH = pytest.mark.parametrize("line", [pytest.param(line, id=line.id) for line in LINES])
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    return asyncio.run(made(tmp_path_factory.mktemp("world")))
-
-
 async def act(ground: Ground, what: Act) -> str:
     """Do it; returns all that is said about it, to the chat and to the model."""
     if what == "approve":
@@ -70,7 +64,7 @@ async def act(ground: Ground, what: Act) -> str:
     if isinstance(what, str):
         what = {"reply": what}
     if "start" in what:
-        await ground.bot.execute_workflow(ground.filled(what["start"]), chat_id=MINE)
+        await ground.bot.execute_workflow(ground.filled(what["start"]), what.get("context"), chat_id=MINE)
         await ground.settle()
         return ""
     if "give" in what:
@@ -179,12 +173,6 @@ HARM = """
  {"name":"Forget","handler":"database_operation","params":{"operation":"delete","collection":"notes","query":{}}}]]
 [MULTISTEP:DELETE_WORKFLOW:Tea]
 """
-
-
-@pytest.fixture
-async def ground(tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Ground]:
-    async with ground_in(tmp_path, world, monkeypatch) as started:
-        yield started
 
 
 async def changes(ground: Ground, *acts: Act) -> list[str]:

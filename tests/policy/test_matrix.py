@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 from syncara import NotFoundError
 from syncara.commands import COMMANDS
 from syncara.shortcodes.outcome import Reply
-from tests.policy.ground import CARD, GROUP, MINE, OTHER, TEXT, Ground, World, difference, ground_in, made
+from tests.policy.ground import CARD, GROUP, MINE, OTHER, TEXT, Ground, World, difference, ground_in
 
 USERS = {"owner": 1, "approver": 2, "member": 3, "stranger": 4}
 POLICY: dict[str, Any] = {"owners": [1], "chat": [{"id": MINE, "approvers": [2], "members": [3]}]}
@@ -51,17 +51,6 @@ PREPARED = {
     "MULTISTEP:UNSCHEDULE": "[MULTISTEP:SCHEDULED_WORKFLOW:<WF5>:1h]",
 }
 """What makes the chat's own run fit for a command."""
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    return asyncio.run(made(tmp_path_factory.mktemp("world")))
-
-
-@pytest.fixture
-async def ground(tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Ground]:
-    async with ground_in(tmp_path, world, monkeypatch) as started:
-        yield started
 
 
 def of(shortcode: str, number: int) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
@@ -13,7 +11,7 @@ import pytest
 
 from syncara import ValidationError
 from syncara.policy.quotas import Quotas
-from tests.policy.ground import MINE, OTHER, Ground, World, difference, ground_in, made
+from tests.policy.ground import MINE, OTHER, Ground, difference
 
 OPEN = 2
 """Runs of each chat that have not ended when the tests begin."""
@@ -98,17 +96,6 @@ CASES = [
     Case("condition_chars", 20, lambda length: quick(step(condition="1 < 1".ljust(length, "0")))),
 ]
 """The quotas of the policy, each with a reply that asks for a given number of it."""
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    return asyncio.run(made(tmp_path_factory.mktemp("world")))
-
-
-@pytest.fixture
-async def ground(tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Ground]:
-    async with ground_in(tmp_path, world, monkeypatch) as started:
-        yield started
 
 
 def of_chat(quota: str, limit: int) -> dict[str, Any]:

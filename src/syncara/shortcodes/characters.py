@@ -1,5 +1,4 @@
 """Characters that look like the ones that codes and JSON are written with, for use inside `[…]` of a pattern."""
-# ruff: noqa: RUF001 - that they look alike is the point
 
 DOUBLE_QUOTES = "“”„‟"
 SINGLE_QUOTES = "‘’‚‛"

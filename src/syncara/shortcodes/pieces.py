@@ -27,7 +27,7 @@ _SPACE = re.compile(SPACE)
 _RUN = re.compile(rf"(?:[^\\\[\]:\n]++|\\[^\n]|\\(?=\n|\Z)|{_URL_COLON})++")
 _BREAK = re.compile(r"\n[ \t]*+(?:\r?\n\s*+(?![\s:\]]|\Z)|`{3}|~{3})")
 _KEY = re.compile(r"([A-Za-z_]\w*+)[ \t]*+=(?!=)" + SPACE)
-_ALIKE = {'"': '"', "'": "'", "“": DOUBLE_QUOTES + '"', "‘": SINGLE_QUOTES + "'"}  # noqa: RUF001
+_ALIKE = {'"': '"', "'": "'", "“": DOUBLE_QUOTES + '"', "‘": SINGLE_QUOTES + "'"}
 _QUOTED = {quote: re.compile(rf"{quote}((?:[^{alike}\\\n]|\\.)*+)\\?([{alike}])?") for quote, alike in _ALIKE.items()}
 _DELIMITER = re.compile(r"(?<!\\)[:\[\]]")
 _LIST = re.compile(rf"\[\s*+(?:[{OPENING_QUOTES}{{\[\]\d-]|(?:true|false|null|True|False|None)\b|\Z)")

@@ -112,12 +112,14 @@ def _marks(before: str, group: Sequence[str]) -> list[tuple[bool, bool]]:
 
 _SENTENCE_END = re.compile(r"[.!?。]\s|\n|[:;]\s(?=[A-Z])")
 _IF = re.compile(
-    r"\b(?:if|whenever|when|in case|once you|should you|would you|you (?:can|could|may|might)|for example|e\.g\.|example|later"
+    r"\b(?:if|whenever|when|in case|once you|should you|would you|you (?:can|could|may|might)|for example|e\.g\."
+    r"|example|later"
     r"|kalau|jika|bila|apabila|bilamana|seandainya|misalnya|contoh(?:nya)?|nanti|bisa|dapat|boleh|sewaktu-waktu)\b",
     re.IGNORECASE,
 )
 _WRITE = re.compile(
-    r"(?<!\bi )(?<!i'll )(?<!saya )(?<!aku )(?<!kami )\b(?:write|type|send|use|enter|reply with|say|ketik(?:kan)?|tulis(?:kan)?"
+    r"(?<!\bi )(?<!i'll )(?<!saya )(?<!aku )(?<!kami )"
+    r"\b(?:write|type|send|use|enter|reply with|say|ketik(?:kan)?|tulis(?:kan)?"
     r"|gunakan|pakai|kirim(?:kan)?|balas dengan)(?:\s+(?:the|this|code|kode|perintah|command|dengan)){0,3}[\s:]*\Z",
     re.IGNORECASE,
 )

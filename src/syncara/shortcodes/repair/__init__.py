@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from syncara.shortcodes.paper import Paper
 from syncara.shortcodes.problems import CodeProblem
+
+logger = logging.getLogger("syncara")
+
+TEXT_CHARS_MAX = 65_536
+"""A longer reply is told what is wrong with it, and gets no corrections: others wait while they are looked for."""
 
 
 def complete(paper: Paper, read: Callable[[str], Paper]) -> list[CodeProblem]:
@@ -13,6 +19,11 @@ def complete(paper: Paper, read: Callable[[str], Paper]) -> list[CodeProblem]:
 
     `read` reads another text in the same chat; nothing of it is carried out.
     """
-    from syncara.shortcodes.repair.rounds import completed  # noqa: PLC0415 - most replies need no repair
+    if len(paper.text) <= TEXT_CHARS_MAX:
+        from syncara.shortcodes.repair.rounds import completed  # noqa: PLC0415 - most replies need no repair
 
-    return completed(paper, read)
+        try:
+            return completed(paper, read)
+        except Exception:  # a fault here must not keep anyone from being told what is wrong
+            logger.exception("no corrections were found for a reply")
+    return [found.problem for found in paper.found]

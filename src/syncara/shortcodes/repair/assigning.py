@@ -146,8 +146,10 @@ def _is_fields(command: Command, value: dict[str, Any], number: int, pieces: Seq
     if len(known) == len(value) and not exact.isdisjoint({*_ALIASES, "params"}):
         return True
     required = {field.name for field in command.fields if field.required and not field.refers}
-    if required and required <= {field.name for field in known} and (
-        len(exact) * 2 >= len(value) or len(known) == len(value)
+    if (
+        required
+        and required <= {field.name for field in known}
+        and (len(exact) * 2 >= len(value) or len(known) == len(value))
     ):
         return True
     named = {field.name for field in command.fields if field.named or field.name in ("timeout", "dependencies")}
@@ -301,9 +303,7 @@ def _by_looks(fields: Sequence[Field], pieces: Sequence[Piece], text: str, guess
     price, args = best(0, 0, 0)
     price += _EMPTY * (len(pieces) - len(written))
     names = [name for name, _ in args]
-    price += sum(
-        _SKIPPED for place, field in enumerate(fields) if not field.named and _is_gap(fields, place, names)
-    )
+    price += sum(_SKIPPED for place, field in enumerate(fields) if not field.named and _is_gap(fields, place, names))
     return None if math.isinf(price) else Way(price, dict(args))
 
 

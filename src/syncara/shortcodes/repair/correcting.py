@@ -84,8 +84,8 @@ def _corrected(known: Known, place: int, wrong: list[CodeProblem]) -> Iterator[E
     elif "duplicate_step" in codes:
         edit = placing.duplicate(known, place)
     else:
-        codes = _reshaped(known, place, wrong)
-        edit = None if codes is None else _edit(known, place, codes, *call.span)
+        said = _reshaped(known, place, wrong)
+        edit = None if said is None else _edit(known, place, said, *call.span)
     if edit is not None:
         yield edit
 

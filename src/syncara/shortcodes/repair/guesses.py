@@ -67,7 +67,11 @@ class Guesser:
             return None if None in parts or not parts else Guess(0.5, values.whole(sum(filter(None, parts))))
         if field.form != "json":
             return None
-        kind = plain_type(field.type)
+        return self._from_other_json(field, written, plain_type(field.type))
+
+    @staticmethod
+    def _from_other_json(field: Field, written: Any, kind: type) -> Guess | None:
+        """A list where an object belongs, or the other way round."""
         if isinstance(written, kind):
             return Guess(0, written)
         if kind is list and isinstance(written, dict):

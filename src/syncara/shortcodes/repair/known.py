@@ -1,4 +1,4 @@
-"""What there is to refer to where a code stands: commands, handlers and their params, workflows, steps, context keys."""
+"""What there is to refer to where a code stands: commands, handlers with their params, workflows, steps, context."""
 
 from __future__ import annotations
 

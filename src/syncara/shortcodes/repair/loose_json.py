@@ -8,6 +8,7 @@ to its author before it acts, so that more may be guessed here than where a repl
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from syncara.core.limits import JSON_DEPTH_MAX
@@ -190,17 +191,16 @@ class _Reader:
             return self._string(char, in_object=in_object)
         return self._bare(in_object=in_object)
 
-    def _quotes(self, opening: str) -> list[int]:
+    def _quotes(self, opening: str) -> Iterator[int]:
         """Where the marks stand that may close a text."""
         same = _DOUBLE if opening in _DOUBLE else _SINGLE
-        found, at = [], self.pos + 1
+        at = self.pos + 1
         while at < len(self._text):
             if self._text[at] == "\\":
                 at += 1
             elif self._text[at] in same:
-                found.append(at)
+                yield at
             at += 1
-        return found
 
     def _string(self, opening: str, *, in_object: bool) -> str:
         text, start = self._text, self.pos + 1

@@ -27,7 +27,8 @@ def mend(known: Known, place: int, command: Command, args: Mapping[str, Any]) ->
     found = {
         field.name: value
         for field in command.fields
-        if field.name in args and (value := _field(field, args[field.name], guesser, references, dependencies)) is not None
+        if field.name in args
+        and (value := _field(field, args[field.name], guesser, references, dependencies)) is not None
     }
     steps = StepMender(known, guesser, known.steps(place))
     match command.shortcode:
@@ -58,9 +59,7 @@ def _settled(value: Any) -> Any:
     return [_settled(each) for each in value] if isinstance(value, list) else value
 
 
-def _field(
-    field: Field, value: Any, guesser: Guesser, references: References, dependencies: Dependencies
-) -> Any:
+def _field(field: Field, value: Any, guesser: Guesser, references: References, dependencies: Dependencies) -> Any:
     """A field's value; None: it is to be left out."""
     if isinstance(value, str) and field.refers in ("workflow", "execution"):
         meant = references.workflow(value) if field.refers == "workflow" else references.execution(value)

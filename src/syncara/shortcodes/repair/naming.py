@@ -9,14 +9,19 @@ from syncara.shortcodes.repair.words import plain
 
 _CALLED = (
     r"\b(?:call(?:ed|ing)? it|called|named|titled|name(?:d)?(?: it)?(?: is)?(?: will be)?|title(?: is)?"
-    r"|bernama|berjudul|dinamakan|dinamai|disebut|judul(?:nya)?|(?:ku|saya |kami |di)?beri(?:kan)? nama|nama(?:nya)?(?: adalah| ialah)?)\b"
+    r"|bernama|berjudul|dinamakan|dinamai|disebut|judul(?:nya)?|(?:ku|saya |kami |di)?beri(?:kan)? nama"
+    r"|nama(?:nya)?(?: adalah| ialah)?)\b"
 )
 _NAME = re.compile(
-    rf"{_CALLED}\s*[:=]?\s*(?:[*_]{{1,3}}|[\"“'‘«`])?(?P<name>[A-Z0-9][^\n*_\"”'’»`.,;:!?()\[\]]{{1,80}})", re.IGNORECASE
+    rf"{_CALLED}\s*[:=]?\s*(?:[*_]{{1,3}}|[\"“'‘«`])?(?P<name>[A-Z0-9][^\n*_\"”'’»`.,;:!?()\[\]]{{1,80}})",
+    re.IGNORECASE,
 )
 _ALIAS = re.compile(r"step_?\d{1,6}(?:_id)?", re.IGNORECASE)
 _EMPHASIS = re.compile(r"\*\*([^*\n]{2,80})\*\*|[\"“]([^\"”\n]{2,80})[\"”]")
-_END = re.compile(r"\s+(?:ya|yah|dan|and|so|which|that|yang|untuk|for|is|agar|now|sekarang|dulu|lalu|then|with|dengan)\b.*", re.IGNORECASE)
+_END = re.compile(
+    r"\s+(?:ya|yah|dan|and|so|which|that|yang|untuk|for|is|agar|now|sekarang|dulu|lalu|then|with|dengan)\b.*",
+    re.IGNORECASE,
+)
 
 
 def missing(known: Known, place: int) -> str | None:
@@ -27,7 +32,9 @@ def missing(known: Known, place: int) -> str | None:
     if len(unknown) == 1:
         return unknown[0]
     prose = _prose(known)
-    named = [found["name"] for found in _NAME.finditer(prose) if found["name"][0].isupper() or found["name"][0].isdigit()]
+    named = [
+        found["name"] for found in _NAME.finditer(prose) if found["name"][0].isupper() or found["name"][0].isdigit()
+    ]
     if not named:
         named = [one or other for one, other in _EMPHASIS.findall(prose)]
     names = {plain(name): _END.sub("", name).strip() for name in named}

@@ -1,4 +1,4 @@
-"""Params that a handler or a template does not take as they are: other names, other types, some missing or elsewhere."""
+"""Params that a handler or a template does not take as they are: other names or types, some missing or elsewhere."""
 
 from __future__ import annotations
 
@@ -97,7 +97,11 @@ def main_param(schema: Schema) -> Param | None:
 def _place(schema: Schema, key: str, found: dict[str, Any], extra: dict[str, Any], options: dict[str, Any]) -> None:
     """Find where a param belongs that the schema does not have."""
     value = extra[key]
-    if "seconds" in schema and (unit := words.table("units").get(words.plain(key))) and isinstance(value, int | float | str):
+    if (
+        "seconds" in schema
+        and (unit := words.table("units").get(words.plain(key)))
+        and isinstance(value, int | float | str)
+    ):
         amount = values.number(str(value))
         if amount is not None:
             found["seconds"] = values.whole(found.get("seconds", 0) + amount * float(unit[0]))
@@ -232,7 +236,12 @@ def _from_text(param: Param, text: str) -> Iterator[Any]:
 
 def _from_container(param: Param, value: dict[str, Any] | list[Any]) -> Iterator[Any]:
     """`{"value": 10}` and `[10]` for 10, one object for a list of one."""
-    if isinstance(value, dict) and value and "name" not in value and all(isinstance(each, dict) for each in value.values()):
+    if (
+        isinstance(value, dict)
+        and value
+        and "name" not in value
+        and all(isinstance(each, dict) for each in value.values())
+    ):
         yield [{"name": name, **each} for name, each in value.items()]
     if len(value) == 1:
         yield _fit(param, next(iter(value.values())) if isinstance(value, dict) else value[0])

@@ -1,4 +1,4 @@
-"""Placeholders in other forms than the one of placeholders: `{{context.name}}`, `${name}`, `{step1.data}`, unclosed ones."""
+"""Placeholders in other forms than the right one: `{{context.name}}`, `${name}`, `{step1.data}`, unclosed ones."""
 
 from __future__ import annotations
 

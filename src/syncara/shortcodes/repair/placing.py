@@ -116,9 +116,13 @@ def duplicate(known: Known, place: int) -> Edit | None:
     text, calls = known.paper.text, known.paper.calls
     call, steps = calls[place], known.steps(place).positions
     if isinstance(call.args.get("steps"), list):
-        return Edit(*call.span, write(known.commands[call.shortcode], {**call.args, "steps": _renamed(call.args["steps"])}))
+        return Edit(
+            *call.span, write(known.commands[call.shortcode], {**call.args, "steps": _renamed(call.args["steps"])})
+        )
     name = call.args.get("name")
-    same = [number for number in range(place) if calls[number].args == call.args and calls[number].shortcode == ADD_STEP]
+    same = [
+        number for number in range(place) if calls[number].args == call.args and calls[number].shortcode == ADD_STEP
+    ]
     if same:
         start, _ = _line_of(text, *call.span)
         before = calls[place - 1].span[0]
@@ -149,8 +153,19 @@ def circle(known: Known, place: int) -> Iterator[Edit]:
     sheet = next((each for each in known.draft.sheets if each.place == place), None)
     listed = known.paper.calls[place].args.get("steps")
     if sheet is not None and isinstance(listed, list):
-        ahead_of = {step.name: {sheet_step.name for sheet_step in sheet.steps if sheet_step.id in _ahead(sheet, step.name)} for step in sheet.steps}
-        steps = [{**each, "dependencies": [d for d in each.get("dependencies", []) if d not in ahead_of.get(each.get("name"), ())]} for each in listed]
+        ahead_of = {
+            step.name: {sheet_step.name for sheet_step in sheet.steps if sheet_step.id in _ahead(sheet, step.name)}
+            for step in sheet.steps
+        }
+        steps = [
+            {
+                **each,
+                "dependencies": [
+                    d for d in each.get("dependencies", []) if d not in ahead_of.get(each.get("name"), ())
+                ],
+            }
+            for each in listed
+        ]
         call = known.paper.calls[place]
         yield Edit(*call.span, write(known.commands[call.shortcode], {**call.args, "steps": steps}))
         return
@@ -161,9 +176,15 @@ def circle(known: Known, place: int) -> Iterator[Edit]:
             continue
         ahead = _ahead(sheet, step.name)
         if ahead:
-            kept = [written for written, id in zip(call.args["dependencies"], step.dependencies, strict=True) if id not in ahead]
+            kept = [
+                written
+                for written, id in zip(call.args["dependencies"], step.dependencies, strict=True)
+                if id not in ahead
+            ]
             args = {key: value for key, value in call.args.items() if key != "dependencies"}
-            yield Edit(*call.span, write(known.commands[ADD_STEP], {**args, **({"dependencies": kept} if kept else {})}))
+            yield Edit(
+                *call.span, write(known.commands[ADD_STEP], {**args, **({"dependencies": kept} if kept else {})})
+            )
 
 
 def _ahead(sheet: Sheet, name: str) -> set[str]:

@@ -115,9 +115,7 @@ def _code(known: Known, place: int, clean: Cleaned, opener: str) -> _Found | Non
     return best
 
 
-def _separated(
-    known: Known, place: int, text: str, head: _Head, separator: str, opener: str
-) -> _Found | None:
+def _separated(known: Known, place: int, text: str, head: _Head, separator: str, opener: str) -> _Found | None:
     closer = ")" if head.separator == "(" else _PAIRS.get(opener, "")
     command = known.commands[head.shortcode]
     try:
@@ -267,9 +265,7 @@ def _weigh(found: Sequence[tuple[str, str, int]], family: int, stop: int, known:
     else:
         score += 1.5 if name else 0
     _, mark, end = found[stop - 1]
-    separator = {"：": ":", "﹕": ":", "︰": ":", "∶": ":", "::": ":", ">": ":", "": ":"}.get(
-        mark, mark
-    )
+    separator = {"：": ":", "﹕": ":", "︰": ":", "∶": ":", "::": ":", ">": ":", "": ":"}.get(mark, mark)
     if mark == "{":
         separator = ":"
     return _Head(score, shortcode or ADD_STEP, handler, separator.strip() or " ", end)

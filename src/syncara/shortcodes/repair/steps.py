@@ -89,7 +89,11 @@ class StepMender:
         if not isinstance(written, list):
             return written
         written = [_as_object(each) for each in written]
-        names = {str(each["id"]): each["name"] for each in written if isinstance(each, dict) and {"id", "name"} <= each.keys()}
+        names = {
+            str(each["id"]): each["name"]
+            for each in written
+            if isinstance(each, dict) and {"id", "name"} <= each.keys()
+        }
         named = [self._with_names(each) if isinstance(each, dict) else each for each in written]
         for step in named:
             if isinstance(step, dict) and isinstance(step.get("dependencies"), list) and names:

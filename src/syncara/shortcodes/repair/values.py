@@ -65,27 +65,27 @@ class _Said:
         self._article = False
         """Whether the number is but `a`."""
 
-    def take(self, token: str) -> bool:
+    def take(self, word: str) -> bool:
         """False: this is no word of a number."""
-        if token[0].isdigit():
-            return self._number(float(token.replace(",", ".")))
-        if token in ("a", "an"):
+        if word[0].isdigit():
+            return self._number(float(word.replace(",", ".")))
+        if word in ("a", "an"):
             self._article = self._now is None
             return True
-        if token == "belas" and self._now is not None:
+        if word == "belas" and self._now is not None:
             self._now += _TEENS
             return True
         for section, do in (("numbers", self._number), ("multiples", self._multiple), ("units", self._with_unit)):
-            if token in table(section):
-                return do(float(table(section)[token][0]))
-        rest = token.removeprefix("se")
-        if rest != token and rest in table("multiples"):
+            if word in table(section):
+                return do(float(table(section)[word][0]))
+        rest = word.removeprefix("se")
+        if rest != word and rest in table("multiples"):
             return self._number(1) and self._multiple(float(table("multiples")[rest][0]))
-        if rest != token and rest in table("units"):
+        if rest != word and rest in table("units"):
             return self._number(1) and self._with_unit(float(table("units")[rest][0]))
         if rest == "belas":
             return self._number(_TEENS + 1)
-        return token in table("around")
+        return word in table("around")
 
     def _number(self, value: float) -> bool:
         if value == 0.5 and self._now is None and self._unit is not None:  # noqa: PLR2004 - `an hour and a half`
