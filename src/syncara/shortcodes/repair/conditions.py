@@ -22,23 +22,31 @@ _OPERAND = rf"(?:{_PATH}|\0\d+\0)"
 _WORDS: tuple[tuple[str, str], ...] = (
     (r"\b(?:is not equal to|not equal to|not equals|does not equal|tidak sama dengan|isn't|bukan|<>)(?=\s)", "!="),
     (
-        r"\b(?:is )?(?:greater|more|bigger|higher|larger) than or equal(?: to)?\b|\b(?:is )?at least\b"
-        r"|\bminimal\b|\bpaling sedikit\b|\blebih (?:besar |dari )?(?:atau )sama dengan\b",
+        (
+            r"\b(?:is )?(?:greater|more|bigger|higher|larger) than or equal(?: to)?\b|\b(?:is )?at least\b"
+            r"|\bminimal\b|\bpaling sedikit\b|\blebih (?:besar |dari )?(?:atau )sama dengan\b"
+        ),
         ">=",
     ),
     (
-        r"\b(?:is )?(?:less|smaller|lower|fewer) than or equal(?: to)?\b|\b(?:is )?at most\b|\bmaksimal\b"
-        r"|\bpaling banyak\b|\bkurang (?:dari )?atau sama dengan\b",
+        (
+            r"\b(?:is )?(?:less|smaller|lower|fewer) than or equal(?: to)?\b|\b(?:is )?at most\b|\bmaksimal\b"
+            r"|\bpaling banyak\b|\bkurang (?:dari )?atau sama dengan\b"
+        ),
         "<=",
     ),
     (
-        r"\b(?:is )?(?:greater|more|bigger|higher|larger) than\b|\b(?:is )?above\b|\b(?:is )?over\b"
-        r"|\bexceeds\b|\blebih (?:besar |banyak |tinggi )?(?:dari|daripada)\b|\bdi ?atas\b|\bmelebihi\b",
+        (
+            r"\b(?:is )?(?:greater|more|bigger|higher|larger) than\b|\b(?:is )?above\b|\b(?:is )?over\b"
+            r"|\bexceeds\b|\blebih (?:besar |banyak |tinggi )?(?:dari|daripada)\b|\bdi ?atas\b|\bmelebihi\b"
+        ),
         ">",
     ),
     (
-        r"\b(?:is )?(?:less|smaller|lower|fewer) than\b|\b(?:is )?below\b|\b(?:is )?under\b"
-        r"|\bkurang (?:dari|daripada)\b|\blebih (?:kecil|sedikit|rendah) (?:dari|daripada)\b|\bdi ?bawah\b",
+        (
+            r"\b(?:is )?(?:less|smaller|lower|fewer) than\b|\b(?:is )?below\b|\b(?:is )?under\b"
+            r"|\bkurang (?:dari|daripada)\b|\blebih (?:kecil|sedikit|rendah) (?:dari|daripada)\b|\bdi ?bawah\b"
+        ),
         "<",
     ),
     (r"\b(?:is )?equal(?:s)?(?: to)?\b|\bsama dengan\b|\badalah\b", "=="),

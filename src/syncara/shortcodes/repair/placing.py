@@ -166,8 +166,8 @@ def circle(known: Known, place: int) -> Iterator[Edit]:
             }
             for each in listed
         ]
-        call = known.paper.calls[place]
-        yield Edit(*call.span, write(known.commands[call.shortcode], {**call.args, "steps": steps}))
+        whole = known.paper.calls[place]
+        yield Edit(*whole.span, write(known.commands[whole.shortcode], {**whole.args, "steps": steps}))
         return
     for step in sheet.steps if sheet is not None else ():
         own = sheet.places.get(step.name) if sheet is not None else None
