@@ -6,7 +6,6 @@ not meant cannot be taken back. Each check has a way to write the same thing so 
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
@@ -78,7 +77,8 @@ def of_call(call: Call, command: Command, text: str) -> Iterator[CodeProblem]:
                 read=shown(value),
             )
 
-    if call.shortcode == _CREATE and call.args.get("max_parallel", 0) > call.args.get("timeout", math.inf):
+    both = {"timeout", "max_parallel"} <= call.args.keys()
+    if call.shortcode == _CREATE and both and call.args["max_parallel"] > call.args["timeout"]:
         yield CodeProblem(
             code="suspicious_number",
             where="field 'timeout'",
