@@ -1,0 +1,133 @@
+"""Batches, schedules, templates and quick workflows, and the import path of bots that hand over every message."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import syncara.modules.process_shortcode as module
+from syncara import ExecutionStatus, MultiStepProcessor, NonRetryableError
+from syncara.abc import ExecutionInput, StepInput
+from syncara.shortcodes.outcome import Reply
+from syncara.testing import FakeClock
+from tests.replies.support import Chats
+
+CREATE = '[MULTISTEP:CREATE_WORKFLOW:Tea]\n[MULTISTEP:ADD_STEP:workflow_id:Boil:log:{"message":"boiling"}]\n'
+
+
+class Message:
+    """A message of a chat library."""
+
+    class chat:  # noqa: N801 - as the library writes it
+        id = 5
+
+    class from_user:  # noqa: N801
+        id = 7
+
+    id = 42
+
+
+async def double(step: StepInput, execution: ExecutionInput) -> Any:
+    """Twice the item; no item is a failure."""
+    if "item" not in step.params:
+        raise NonRetryableError("there is no item")
+    return step.params["item"] * 2
+
+
+async def batch(bot: MultiStepProcessor, items: list[Any], size: int = 50) -> Reply:
+    bot.register_handler("double", double, ai=True)
+    return await bot.process_reply(f"[MULTISTEP:BATCH_PROCESS:double:{json.dumps(items)}:{size}]", chat_id=5)
+
+
+async def test_a_batch_takes_items_of_any_shape(bot: MultiStepProcessor) -> None:
+    """Each item has a result of its own, and one that fails leaves the others alone."""
+    reply = await batch(bot, [1, "a", [2], {"no": "item"}])
+    run = await bot.wait(reply.execution_ids[0], 30)
+
+    assert ExecutionStatus.COMPLETED_WITH_ERRORS == run.status
+    assert [2, "aa", [2, 2], None] == [step.result and step.result.data for step in run.steps.values()]
+    assert ["completed"] * 3 + ["failed"] == [str(step.status) for step in run.steps.values()]
+
+
+async def test_a_batch_may_have_ten_thousand_items(bot: MultiStepProcessor) -> None:
+    """All of them run, and each result is kept."""
+    reply = await batch(bot, list(range(10_000)))
+    run = await bot.wait(reply.execution_ids[0], 120)
+
+    assert ExecutionStatus.COMPLETED == run.status
+    assert [2 * n for n in range(10_000)] == [step.result and step.result.data for step in run.steps.values()]
+
+
+@pytest.mark.parametrize(
+    ("when", "seconds"), [("300", 300), ("5m", 300), ("1h30m", 5_400), ("2d", 172_800), ("2025-06-15T15:11:40Z", 300)]
+)
+async def test_a_start_may_lie_ahead(tmp_path: Path, when: str, seconds: float) -> None:
+    """A number of seconds, a duration, or an ISO time."""
+    clock = FakeClock(1_750_000_000)  # 2025-06-15T15:06:40Z
+    async with MultiStepProcessor(tmp_path / "bot.db", messenger=Chats(), clock=clock) as bot:
+        when = when.replace(":", "\\:")
+        reply = await bot.process_reply(f"{CREATE}[MULTISTEP:SCHEDULED_WORKFLOW:workflow_id:{when}]", chat_id=5)
+        run = bot.get_execution(reply.execution_ids[0])
+
+    assert (ExecutionStatus.SCHEDULED, seconds) == (run.status, (run.start_at or 0) - run.created_at)
+
+
+async def test_a_scheduled_start_survives_a_restart_and_can_be_taken_back(database: Path) -> None:
+    """It is listed, and UNSCHEDULE ends it before it begins."""
+    async with MultiStepProcessor(database, messenger=Chats()) as bot:
+        reply = await bot.process_reply(f"{CREATE}[MULTISTEP:SCHEDULED_WORKFLOW:workflow_id:1h]", chat_id=5)
+    async with MultiStepProcessor(database, messenger=Chats()) as bot:
+        listed = await bot.process_reply("[MULTISTEP:LIST_EXECUTIONS:scheduled]", chat_id=5)
+        taken = await bot.process_reply("[MULTISTEP:UNSCHEDULE:execution_id]", chat_id=5)
+        run = bot.get_execution(reply.execution_ids[0])
+        again = await bot.process_reply("[MULTISTEP:UNSCHEDULE:execution_id]", chat_id=5)
+
+    assert reply.execution_ids[0] in listed.text
+    assert (True, ExecutionStatus.CANCELLED) == (taken.ok, run.status)
+    assert ["not_scheduled"] == [problem.code for problem in again.errors]
+
+
+@pytest.mark.parametrize("when", ["yesterday", "2020-01-01T00\\:00\\:00Z", "-5", "5 bananas"])
+async def test_a_start_that_is_no_time_ahead_is_refused(bot: MultiStepProcessor, when: str) -> None:
+    """Nothing is made, not even the workflow."""
+    reply = await bot.process_reply(f"{CREATE}[MULTISTEP:SCHEDULED_WORKFLOW:workflow_id:{when}]", chat_id=5)
+
+    assert not reply.ok
+    assert [] == bot.list_workflows()
+
+
+async def test_a_quick_workflow_follows_its_dependencies(bot: MultiStepProcessor) -> None:
+    """Side by side without them; forward references are allowed."""
+    steps = [
+        {"name": "Last", "handler": "log", "params": {"message": "b"}, "dependencies": ["First"]},
+        {"name": "First", "handler": "log", "params": {"message": "a"}, "retries": 1},
+    ]
+    reply = await bot.process_reply(f"[MULTISTEP:QUICK_WORKFLOW:Two:{json.dumps(steps)}]", chat_id=5)
+    run = await bot.wait(reply.execution_ids[0], 10)
+    last, first = bot.get_workflow(run.workflow_id).steps
+
+    assert ((first.id,), 1, ExecutionStatus.COMPLETED) == (last.dependencies, first.retry_count, run.status)
+
+
+async def test_the_path_of_bots_that_hand_over_every_message(
+    bot: MultiStepProcessor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chat, user and message are read from the library's message; the answer is text."""
+    monkeypatch.setattr(module, "multi_step_processor", bot)
+
+    text = await module.process_shortcode(object(), Message(), f"Here:\n{CREATE}[MULTISTEP:EXECUTE:workflow_id]")
+    run = bot.list_executions()[0]
+
+    assert (5, 7, 42) == (run.chat_id, run.user_id, run.message_id)
+    assert text.startswith("Here:\n")
+    assert "[MULTISTEP" not in text
+
+
+async def test_a_message_without_chat_or_user_will_do(bot: MultiStepProcessor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a library does not have is not needed."""
+    monkeypatch.setattr(module, "multi_step_processor", bot)
+
+    assert "Tea" in await module.process_shortcode(None, object(), CREATE)
