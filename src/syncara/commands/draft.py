@@ -108,6 +108,8 @@ class Draft:
         self.now = desk.now()
         self.place = 0
         """The number of the code that is being carried out."""
+        self.reading = False
+        """Whether it only looks."""
         self.inline = False
         """Whether it stands in a sentence, and is answered in one line."""
         self.starts: list[Start] = []
@@ -249,7 +251,8 @@ class Draft:
         # The alias before names: else a workflow of that name would draw all later replies of its chat to itself.
         found = self._latest() if ref == "workflow_id" else self._by_id(ref) or self._by_name(ref)
         if ref == "workflow_id" and found is not None and not found.new:
-            self.latest_used.add(self.place)
+            if not self.reading:
+                self.latest_used.add(self.place)
         if found is None:
             known = self._known()
             names = {sheet.name: sheet.id for sheet in known}

@@ -85,6 +85,7 @@ def _carry_out(paper: Paper, place: int, call: Call) -> Said | None:
         _stand_in(draft, call)
     else:
         try:
+            draft.reading = command.kind == "reads"
             said = command.run(draft, **bound)
         except SyncaraError as error:
             each = error.problems if isinstance(error, ValidationError) else [error.problem]

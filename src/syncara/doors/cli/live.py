@@ -73,6 +73,7 @@ CHANGES = {
     e.Paused: "paused",
     e.Resumed: "resumed",
     e.Cancelled: "cancelled",
+    e.Approved: "approved",
     e.RunnerLost: "taken up after its process ended",
     e.TimedOut: "timed out",
 }

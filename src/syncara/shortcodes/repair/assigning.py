@@ -26,6 +26,8 @@ _ALIASES = ("workflow_id", "execution_id", "message_id")
 PRICE_MAX = 12.0
 """What a way may cost at the most; dearer ones are guesses without ground."""
 
+_NATURAL = 2.6
+"""The price of a reading in the order of the fields that leaves no doubt."""
 _SKIPPED = 2.0
 _SKIPPED_JSON = 2.5
 _SKIPPED_ALIAS = 2.2
@@ -75,8 +77,10 @@ def assign(command: Command, pieces: Sequence[Piece], text: str, guesser: Guesse
     if rest and all(piece.value is None for piece in rest):
         rest = []
     fields = [field for field in command.fields if field.name not in labelled]
-    ways = [way for way in (_in_order(fields, rest, text, guesser), _by_looks(fields, rest, text, guesser)) if way]
-    best = min(ways, key=lambda way: way.price, default=None)
+    best = _in_order(fields, rest, text, guesser)
+    if best is None or best.price > _NATURAL:
+        ways = [way for way in (best, _by_looks(fields, rest, guesser)) if way is not None]
+        best = min(ways, key=lambda way: way.price, default=None)
     if best is None or best.price > PRICE_MAX:
         return None
     found = {**best.args, **labelled}
@@ -280,19 +284,27 @@ def _joint(field: Field, before: Piece, after: Piece, text: str, guesser: Guesse
 # By what each piece looks like, in whatever order.
 
 
-def _by_looks(fields: Sequence[Field], pieces: Sequence[Piece], text: str, guesser: Guesser) -> Way | None:
+def _by_looks(fields: Sequence[Field], pieces: Sequence[Piece], guesser: Guesser) -> Way | None:
     written = [piece for piece in pieces if piece.value is not None]
-    guesses = [[guesser.guess(field, piece.value) for field in fields] for piece in written]
+    guesses = [
+        [
+            (place, field, guess)
+            for place, field in enumerate(fields)
+            if (guess := guesser.guess(field, piece.value)) is not None and guess.price < _DROPPED
+        ]
+        for piece in written
+    ]
+
+    left_out = [(1 << place, price) for place, field in enumerate(fields) if (price := _left_out(field, written=False))]
 
     @lru_cache(None)
     def best(number: int, taken: int, last: int) -> tuple[float, tuple[tuple[str, Any], ...]]:
         if number == len(written):
-            left = (_left_out(field, written=False) for place, field in enumerate(fields) if not taken >> place & 1)
-            return sum(left), ()
+            return sum(price for place, price in left_out if not taken & place), ()
         price, args = best(number + 1, taken, last)
         ways = [(price + _price_of_dropping(written[number], _DROPPED), args)]
-        for place, (field, guess) in enumerate(zip(fields, guesses[number], strict=True)):
-            if guess is None or taken >> place & 1:
+        for place, field, guess in guesses[number]:
+            if taken >> place & 1:
                 continue
             price, args = best(number + 1, taken | 1 << place, place)
             price += guess.price + (_OUT_OF_ORDER if place < last else 0) + (_BY_NAME if field.named else 0)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from syncara.commands.draft import Sheet
+from syncara.core.graph import topological
 from syncara.shortcodes.places import is_mentioned
 from syncara.shortcodes.problems import CodeProblem
 from syncara.shortcodes.repair.edits import Edit
@@ -149,65 +150,45 @@ def _renamed(steps: list[Any]) -> list[Any]:
 
 
 def circle(known: Known, place: int) -> Iterator[Edit]:
-    """A circle of steps, opened where a step waits for one that comes after it."""
+    """Steps that wait for one another: none of them for one that comes after it."""
     sheet = next((each for each in known.draft.sheets if each.place == place), None)
-    listed = known.paper.calls[place].args.get("steps")
-    if sheet is not None and isinstance(listed, list):
-        ahead_of = {
-            step.name: {sheet_step.name for sheet_step in sheet.steps if sheet_step.id in _ahead(sheet, step.name)}
-            for step in sheet.steps
-        }
-        steps = [
-            {
-                **each,
-                "dependencies": [
-                    d for d in each.get("dependencies", []) if d not in ahead_of.get(each.get("name"), ())
-                ],
-            }
-            for each in listed
-        ]
-        whole = known.paper.calls[place]
+    if sheet is None:
+        return
+    ahead = _ahead(sheet)
+    whole = known.paper.calls[place]
+    if isinstance(whole.args.get("steps"), list):
+        steps = [_waiting_less(step, ahead.get(step.get("name", ""), set())) for step in whole.args["steps"]]
         yield Edit(*whole.span, write(known.commands[whole.shortcode], {**whole.args, "steps": steps}))
         return
-    for step in sheet.steps if sheet is not None else ():
-        own = sheet.places.get(step.name) if sheet is not None else None
-        call = None if own is None else known.paper.calls[own]
-        if sheet is None or call is None or call.shortcode != ADD_STEP:
-            continue
-        ahead = _ahead(sheet, step.name)
-        if ahead:
-            kept = [
-                written
-                for written, id in zip(call.args["dependencies"], step.dependencies, strict=True)
-                if id not in ahead
-            ]
-            args = {key: value for key, value in call.args.items() if key != "dependencies"}
-            yield Edit(
-                *call.span, write(known.commands[ADD_STEP], {**args, **({"dependencies": kept} if kept else {})})
-            )
+    for name, wrong in ahead.items():
+        if (own := sheet.places.get(name)) is not None:
+            call = known.paper.calls[own]
+            yield Edit(*call.span, write(known.commands[call.shortcode], _waiting_less(call.args, wrong)))
 
 
-def _ahead(sheet: Sheet, name: str) -> set[str]:
-    """The steps after a step for which it waits, and which wait for it."""
+def _waiting_less(step: Mapping[str, Any], wrong: set[int]) -> dict[str, Any]:
+    """The fields of a step without those of its dependencies, by their places among them, that are wrong."""
+    kept = [each for number, each in enumerate(step.get("dependencies", ())) if number not in wrong]
+    others = {key: value for key, value in step.items() if key != "dependencies"}
+    return {**others, "dependencies": kept} if kept else others
+
+
+def _ahead(sheet: Sheet) -> dict[str, set[int]]:
+    """For each step in a circle which of its dependencies, by their places among them, come after it."""
     order = {step.id: number for number, step in enumerate(sheet.steps)}
-    waits = {step.id: set(step.dependencies) for step in sheet.steps}
-    own = sheet.names[name]
-    found = set()
-    for target in waits[own]:
-        if order.get(target, -1) > order[own] and own in _reached(waits, target):
-            found.add(target)
+    waits = [tuple(order[each] for each in step.dependencies if each in order) for step in sheet.steps]
+    followers: list[list[int]] = [[] for _ in waits]
+    for number, needed in enumerate(waits):
+        for each in needed:
+            followers[each].append(number)
+    waited_for = [tuple(each) for each in followers]
+    circled = set(range(len(waits))) - {*topological(waits, followers), *topological(waited_for, waits)}
+    found = {}
+    for number in circled:
+        step = sheet.steps[number]
+        later = {place for place, each in enumerate(step.dependencies) if order[each] > number and order[each] in circled}
+        found.update({step.name: later} if later else {})
     return found
-
-
-def _reached(waits: Mapping[str, set[str]], start: str) -> set[str]:
-    seen: set[str] = set()
-    left = [start]
-    while left:
-        for target in waits.get(left.pop(), ()):
-            if target not in seen:
-                seen.add(target)
-                left.append(target)
-    return seen
 
 
 # Codes inside codes.

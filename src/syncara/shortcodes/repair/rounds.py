@@ -13,13 +13,16 @@ from syncara.shortcodes.repair.edits import Edited, Patch
 
 ROUNDS_MAX = 10
 CHECKS_MAX = 5
+TEXT_CHARS_MAX = 128 * 1024
+"""Longer replies are told what is wrong, without corrections: models do not write them."""
 
 Read = Callable[[str], Paper]
 
 
 def completed(paper: Paper, read: Read) -> list[CodeProblem]:
     """See `complete`. The text is read at most 15 times, however much is wrong with it."""
-    kept = _checked(paper, _corrected(paper, read), read) if paper.calls else []
+    able = paper.calls and len(paper.text) <= TEXT_CHARS_MAX
+    kept = _checked(paper, _corrected(paper, read), read) if able else []
     spans = {found.place: paper.calls[found.place].span for found in paper.found} if paper.calls else {}
     own = {place: _patch_of(span, kept) for place, span in spans.items()}
     others = [patch for patch in kept if patch not in own.values()]

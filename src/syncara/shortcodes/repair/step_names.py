@@ -14,7 +14,7 @@ NAME_ALIKE = 0.75
 CONTAINED_CHARS_MIN = 4
 WRAPPING = " \t\"'“”‘’`{}[]<>()$%#@*?.!:"
 """What may stand around a name, and is no part of it."""
-SEARCHED_MAX = 40
+SEARCHED_MAX = 20
 """Among how many steps on each side a name is searched that is nearly the one written."""
 _LOST = 3.0
 """The price of leaving out a number beyond the steps there are, beside others that are right."""

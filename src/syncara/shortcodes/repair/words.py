@@ -103,7 +103,7 @@ def similarity(one: str, other: str, least: float = 0) -> float:
         return 1.0
     if 2 * min(len(one), len(other)) < least * (len(one) + len(other)):
         return 0
-    if len(one) == len(other) > 3 and sorted(one) == sorted(other):  # noqa: PLR2004 - `abc` and `cab` differ
+    if len(one) == len(other) >= 3 and sorted(one) == sorted(other):  # noqa: PLR2004 - `ab` and `ba` differ
         return 0.95
     matcher = SequenceMatcher(None, one, other, autojunk=False)
     return matcher.ratio() if matcher.quick_ratio() >= least else 0
