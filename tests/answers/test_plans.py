@@ -222,11 +222,11 @@ def test_a_question_names_what_needs_the_person_and_how_to_answer() -> None:
 
     assert [
         "✋ May Flow run? · asked for by 7",
-        "This of it needs a person's approval:",
+        "These steps need a person's approval:",
         "",
         "🌐 calls api.example.com with GET · Fetch",
         "",
-        "to be answered by 2026-11-23 07:10 UTC · plan 3fa9c1d2e4b5 · ap_1",
+        "answer by 2026-11-23 07:10 UTC · plan 3fa9c1d2e4b5 · ap_1",
         "To answer: syncara approve ap_1",
     ] == render(answer).splitlines()
     assert "✋ Bolehkah <b>Flow</b> dijalankan? · diminta oleh <code>7</code>" in render(answer, "id", "html")
@@ -236,7 +236,7 @@ def test_a_question_about_a_later_start_says_when() -> None:
     """It is part of what is approved; where buttons answer, nothing says how."""
     text = render(question(effect(), start_at=NOON))
 
-    assert "starts at 2026-11-23 07:10 UTC · to be answered by 2026-11-23 07:10 UTC" in text
+    assert "starts at 2026-11-23 07:10 UTC · answer by 2026-11-23 07:10 UTC" in text
     assert "To answer" not in text
 
 

@@ -109,7 +109,7 @@ def test_what_waits_is_listed_with_its_effects(waiting: Waiting, command: Comman
     assert (0, "") == (done.code, done.err)
     assert "✋ May Note run? · asked for by 7\n" in done.out
     assert "📄 writes the file a.txt · Write\n" in done.out
-    assert last.startswith("to be answered by ")
+    assert last.startswith("answer by ")
     assert last.endswith(f" UTC · plan {waiting.approval.plan_hash[:12]} · {waiting.id}")
     assert f"To answer: syncara approve {waiting.id}" == how
 

@@ -321,3 +321,76 @@ async def test_an_answer_that_a_full_disk_refuses_is_taken_later(tmp_path: Path,
 
     assert ("pending", "refused") == (before.status, after.status)
     assert (ExecutionStatus.CANCELLED, f"refused by operator: {reason}") == (run.status, run.error)
+
+
+class Buttons(Chats):
+    """A messenger with buttons, whose `ask` returns, or raises, one thing after another."""
+
+    def __init__(self, *returns: Any) -> None:
+        super().__init__()
+        self._returns = list(returns)
+        self.asked = asyncio.Event()
+
+    async def ask(self, chat_id: Any, text: str, approval_id: str, *, idempotency_key: str) -> Any:
+        given = self._returns.pop(0)
+        if isinstance(given, Exception):
+            raise given
+        self.asked.set()
+        return given
+
+
+@pytest.mark.parametrize(("given", "status"), [(True, "approved"), (False, "refused"), (None, "pending")])
+async def test_an_answer_given_at_once_counts(tmp_path: Path, clock: FakeClock, given: Any, status: str) -> None:
+    """None: whoever presses a button is passed on later."""
+    chats = Buttons(given)
+    async with processor(tmp_path, chats, clock) as bot:
+        reply = await asked(bot)
+        await chats.asked.wait()
+        if given is not None:
+            await bot.wait(reply.execution_ids[0], 10)
+
+        assert [status] == [each.status for each in bot.list_approvals(status=None)]
+
+
+@pytest.mark.parametrize("given", [42, "yes", "", 1, 0])
+async def test_what_is_no_answer_approves_nothing(
+    tmp_path: Path, clock: FakeClock, caplog: pytest.LogCaptureFixture, given: Any
+) -> None:
+    """A messenger that returns the id of its message, say, has not been told that anybody agrees."""
+    chats = Buttons(given)
+    async with processor(tmp_path, chats, clock) as bot:
+        await asked(bot)
+        await chats.asked.wait()
+        await asyncio.sleep(0.05)
+
+        assert ["pending"] == [each.status for each in bot.list_approvals()]
+    assert "answers nothing" in caplog.text
+
+
+async def test_a_question_is_asked_until_it_could_be(tmp_path: Path, clock: FakeClock) -> None:
+    """A messenger that is out of order delays it."""
+    chats = Buttons(ConnectionError("down"), True)
+    async with processor(tmp_path, chats, clock) as bot:
+        reply = await asked(bot)
+        run = await bot.wait(reply.execution_ids[0], 20)
+
+    assert ExecutionStatus.COMPLETED == run.status
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../other/a.txt", "a/"])
+async def test_a_path_out_of_the_folder_is_refused_when_it_is_read(bot: MultiStepProcessor, path: str) -> None:
+    """Nobody is asked to approve what no policy allows."""
+    reply = await bot.process_reply(WRITE.replace("a.txt", path), chat_id=PERSON, user_id=PERSON)
+
+    assert (False, ["path_refused"]) == (reply.ok, [problem.code for problem in reply.errors])
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8080/", "http://169.254.169.254/latest", "http://localhost/?q={context.x}"]
+)
+async def test_a_private_address_is_refused_when_it_is_read(bot: MultiStepProcessor, url: str) -> None:
+    """As far as it can be told from how it is written; the socket looks again."""
+    call = f'[MULTISTEP:QUICK_WORKFLOW:Call:[{{"name":"Call","handler":"api_call","params":{{"url":"{url}"}}}}]]'
+    reply = await bot.process_reply(call, chat_id=PERSON, user_id=PERSON)
+
+    assert (False, ["address_refused"]) == (reply.ok, [problem.code for problem in reply.errors])

@@ -23,6 +23,7 @@ from syncara.abc import Addition, ExecutionInput, HideWorkflow, StepInput, Store
 from syncara.core import events as e
 from syncara.policy import audit
 from syncara.policy.auditor import Audit
+from syncara.policy.policy import read
 from syncara.stores.memory import MemoryDisk, MemoryStore
 from syncara.stores.sqlite import SqliteStore
 from syncara.testing import FakeClock, VirtualLoop
@@ -221,15 +222,15 @@ async def test_a_plan_that_nobody_approved_is_told(opened: Open, answer: str) ->
 async def test_a_denied_plan_is_told(opened: Open) -> None:
     """With the line that denies it, and without a run, for there is none."""
     store = opened()
-    call = {"name": "A", "handler": "api_call", "params": {"url": "https://user@x.example/"}}
-    async with bot(store) as processor:
+    call = {"name": "A", "handler": "api_call", "params": {"url": "https://x.example/"}}
+    async with bot(store, policy=read({"handlers": {"api_call": "deny"}})) as processor:
         refused = await processor.process_reply(quick(call), chat_id=CHAT, user_id=CHAT)
         taken, judged = entries(store)
 
     assert isinstance(taken, audit.ReplyTaken)
     assert isinstance(judged, audit.PlanJudged)
     assert (False, ("denied",), False) == (refused.ok, taken.problems, taken.ok)
-    assert ("", "deny", "the URL names no plain host") == (judged.execution_id, judged.decision, judged.rule)
+    assert ("", "deny", 'handlers.api_call = "deny"') == (judged.execution_id, judged.decision, judged.rule)
 
 
 async def test_what_is_cancelled_under_way_was_told_before_it_began(opened: Open) -> None:

@@ -27,6 +27,12 @@ from syncara.ids import new_id
 from syncara.policy.gate import APPROVAL_S, Judgement
 
 CANDIDATES_SHOWN = 10
+INSTEAD_OF = {
+    "secret_refused": ("unknown_secret",),
+    "path_refused": ("outside_workspace", "invalid_path"),
+    "address_refused": ("invalid_url",),
+}
+"""The policy's problems, and the handlers' own that they take the place of."""
 PROBLEMS_MAX = 100
 """How many problems of one definition are told at once."""
 _STEP_ALIAS = re.compile(r"step_?(\d{1,6})(?:_id)?", re.IGNORECASE)
@@ -250,9 +256,8 @@ class Draft:
         """By the alias `workflow_id`, exact id, or exact name. Raises NotFoundError, ValidationError when ambiguous."""
         # The alias before names: else a workflow of that name would draw all later replies of its chat to itself.
         found = self._latest() if ref == "workflow_id" else self._by_id(ref) or self._by_name(ref)
-        if ref == "workflow_id" and found is not None and not found.new:
-            if not self.reading:
-                self.latest_used.add(self.place)
+        if ref == "workflow_id" and found is not None and not found.new and not self.reading:
+            self.latest_used.add(self.place)
         if found is None:
             known = self._known()
             names = {sheet.name: sheet.id for sheet in known}
@@ -415,8 +420,9 @@ class Draft:
         workflow = sheet.workflow()
         found = self.desk.problems(workflow, self.chat.chat_id, started=sheet.started)
         judged = self.desk.gate.definition(workflow, self.author)
-        if any(problem.code == "secret_refused" for problem in judged):  # what secrets there are is not for its ears
-            found = [problem for problem in found if problem.code != "unknown_secret"]
+        # What is refused to an assistant is not explained as to the developer: secrets' names, ways out of its folder.
+        said = {code for problem in judged for code in INSTEAD_OF.get(problem.code, ())}
+        found = [problem for problem in found if problem.code not in said]
         found += judged
         for problem in found[:PROBLEMS_MAX]:
             if problem.code in ("unknown_dependency", "unknown_step", "empty_workflow") and not sheet.whole:

@@ -13,6 +13,7 @@ from msgspec import Meta
 from syncara import answers
 from syncara.commands.draft import Draft, Said
 from syncara.commands.registry import Refers, command
+from syncara.core.errors import Problem, ValidationError
 
 Message = Annotated[
     str, Meta(description="its id; the word message_id means the one that the code stands in"), Refers("message")
@@ -22,6 +23,9 @@ Message = Annotated[
 @command("GROUP:PIN_MESSAGE", "acts", example="[GROUP:PIN_MESSAGE:message_id]")
 def pin_message(draft: Draft, message_id: Message = "message_id") -> Said:
     """Pin a message in this chat."""
+    if draft.chat.chat_id is None:
+        message = "there is no chat to pin a message in"
+        raise ValidationError([Problem("no_chat", "message_id", message, "give the chat's id with the reply")])
     return run_outside(draft, draft.message(message_id), shortcode="GROUP:PIN_MESSAGE")
 
 

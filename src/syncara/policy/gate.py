@@ -12,9 +12,11 @@ from syncara.core.errors import Problem
 from syncara.core.limits import RESULT_BYTES_MAX
 from syncara.core.model import Author, Step, Workflow
 from syncara.handlers import web
+from syncara.handlers.failures import FinalError
+from syncara.handlers.rooted import names
 from syncara.policy import judge, quotas, roles, taint
-from syncara.policy.addresses import PublicWeb
-from syncara.policy.effects import effect, effects, site, steps_of
+from syncara.policy.addresses import PublicWeb, judge_url
+from syncara.policy.effects import effect, effects, site, steps_of, unescaped
 from syncara.policy.judge import lines_of
 from syncara.policy.plan import plan_hash
 from syncara.policy.policy import CommandKind, Id, Policy, Role
@@ -81,7 +83,7 @@ class Gate:
             return found
         # Misplaced secrets are found for everyone, by core.check.
         found += [each for each in taint.problems(workflow, self._takes_data) if each.code != "secret_misplaced"]
-        return found + self._foreign_secrets(workflow)
+        return found + self._foreign_secrets(workflow) + _out_of_bounds(workflow)
 
     def _foreign_secrets(self, workflow: Workflow) -> list[Problem]:
         """Secrets that an assistant names and may not."""
@@ -188,6 +190,31 @@ class Gate:
 def is_private(chat_id: Any, user_id: Any) -> bool:
     """Whether a chat is one person's with the bot: on Telegram both have the same id."""
     return chat_id is not None and type(chat_id) is type(user_id) and chat_id == user_id
+
+
+def _out_of_bounds(workflow: Workflow) -> list[Problem]:
+    """Addresses that no policy allows an assistant, as far as they can be told from how they are written."""
+    found = []
+    for step in steps_of(workflow):
+        url, path = step.params.get("url"), step.params.get("file_path")
+        if step.handler == "api_call" and isinstance(url, str):
+            problem = judge_url(url.partition("?")[0])
+        elif step.handler == "file_operation" and isinstance(path, str) and not taint.holds_placeholder(path):
+            problem = _path_problem(path)
+        else:
+            continue
+        if problem is not None:
+            where = f"step '{step.name}', field 'params'"
+            found.append(msgspec.structs.replace(problem, where=where))
+    return found
+
+
+def _path_problem(path: str) -> Problem | None:
+    try:
+        names(unescaped(path))
+    except FinalError as error:
+        return error.problem
+    return None
 
 
 def _secret_refused(where: str, name: str) -> Problem:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ from syncara.abc import Change, Messenger, Record
 from syncara.answers import Form, Language
 from syncara.commands.desk import Desk
 from syncara.core.board import Board
+from syncara.core.errors import ApprovalError
 from syncara.core.model import ExecutionStatus, StepStatus
 from syncara.core.views import Execution
 from syncara.policy.approval import Answer, Approval
@@ -54,7 +56,8 @@ class Announcer:
         self._news = asyncio.Event()
         self._retry_s: dict[str, float] = {}
         self._task: asyncio.Task[None] | None = None
-        self._questions: set[asyncio.Task[None]] = set()
+        self._questions: dict[str, asyncio.Task[None]] = {}
+        """Under way, by execution."""
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Take up what was not told before the last stop."""
@@ -67,8 +70,8 @@ class Announcer:
         self._task = loop.create_task(self._tell(), name="syncara announcer")
 
     def stop(self) -> None:
-        tasks = [task for task in (self._task, *self._questions) if task is not None]
-        self._task, self._questions = None, set()
+        tasks = [task for task in (self._task, *self._questions.values()) if task is not None]
+        self._task, self._questions = None, {}
         for task in tasks:
             if not task.get_loop().is_closed():
                 task.cancel()
@@ -115,7 +118,7 @@ class Announcer:
     def _try_again(self, execution_id: str, error: Exception) -> None:
         wait = self._retry_s.get(execution_id, RETRY_FIRST_S)
         self._retry_s[execution_id] = min(wait * 2, RETRY_MAX_S)
-        logger.warning("the end of execution %s is announced in %g s: %r", execution_id, wait, error)
+        logger.warning("the chat of execution %s is told again in %g s: %r", execution_id, wait, error)
         asyncio.get_running_loop().call_later(wait, self._look_at, execution_id)
 
     async def _tell_of(self, execution_id: str) -> None:
@@ -131,9 +134,8 @@ class Announcer:
             await self._send(execution, announcement, "end")
             await self._settled(execution_id)
         elif execution.status is ExecutionStatus.AWAITING_APPROVAL:
-            if APPROVAL not in announcement.told:
+            if APPROVAL not in announcement.told and execution_id not in self._questions:
                 await self._ask(execution_id, announcement)
-                await self._has_told(execution_id, announcement, [APPROVAL])
         elif new := [step for step in _waiting(execution) if step not in announcement.told]:
             await self._send(execution, announcement, new[0])
             await self._has_told(execution_id, announcement, _waiting(execution))
@@ -153,22 +155,27 @@ class Announcer:
         key = f"{execution_id}:announce:{APPROVAL}"
         if ask is None:
             await self._messenger.send(announcement.chat_id, text, idempotency_key=key)
+            await self._has_told(execution_id, announcement, [APPROVAL])
             return
         # A task of its own: a person may take minutes, and other chats must not wait for that.
-        task = asyncio.create_task(
-            self._take(ask(announcement.chat_id, text, approval.id, idempotency_key=key), approval)
-        )
-        self._questions.add(task)
-        task.add_done_callback(self._questions.discard)
+        asked = partial(ask, announcement.chat_id, text, approval.id, idempotency_key=key)
+        task = asyncio.create_task(self._take(asked, approval, announcement))
+        self._questions[execution_id] = task
+        task.add_done_callback(lambda _: self._questions.pop(execution_id, None))
 
-    async def _take(self, asked: Awaitable[bool | None], approval: Approval) -> None:
-        """Take an answer that was given here and now."""
+    async def _take(self, ask: Callable[[], Awaitable[object]], approval: Approval, announcement: Announcement) -> None:
+        """Ask, and take an answer that is given here and now. What is neither True nor False answers nothing."""
         try:
-            said = await asked
-            if said is not None:
+            said = await ask()
+            await self._has_told(approval.execution_id, announcement, [APPROVAL])
+            if said is True or said is False:
                 await self._approvals.answer(approval.id, OPERATOR, Answer(said), operator=True)
-        except Exception as error:  # noqa: BLE001 - a messenger may raise anything; the approval can still be given
-            logger.warning("approval %s was not asked for, or its answer not taken: %r", approval.id, error)
+            elif said is not None:
+                logger.error("the messenger's ask returned %r, which answers nothing: True, False or None", said)
+        except ApprovalError as error:  # somebody else was faster, or its time was over
+            logger.info("an answer to approval %s was not taken: %s", approval.id, error)
+        except Exception as error:  # noqa: BLE001 - a messenger may raise anything; the next try may work
+            self._try_again(approval.execution_id, error)
 
     async def _settled(self, execution_id: str) -> None:
         await self._desk.write([Record(ANNOUNCE, execution_id, self._desk.now(), None)])

@@ -19,7 +19,7 @@ from syncara.core.errors import Problem, SyncaraError, ValidationError
 from syncara.core.model import Author
 from syncara.shortcodes import suspicions
 from syncara.shortcodes.bind import bind
-from syncara.shortcodes.places import is_mentioned
+from syncara.shortcodes.mentions import is_offered
 from syncara.shortcodes.problems import CodeProblem
 from syncara.shortcodes.scanner import Call, scan
 from syncara.shortcodes.suspects import with_suspects
@@ -110,7 +110,7 @@ def _misplaced(text: str, call: Call, command: Command) -> CodeProblem | None:
         )
     if call.alone or command.kind == "reads":
         return None
-    if command.kind == "makes" and call.ends_line and not is_mentioned(text, call.span[0]):
+    if command.kind == "makes" and call.ends_line and not is_offered(text, call.span[0]):
         return None
     rule = "nothing but codes may stand on its line" if command.kind == "acts" else "no words may follow it on its line"
     return CodeProblem(

@@ -108,26 +108,3 @@ def _marks(before: str, group: Sequence[str]) -> list[tuple[bool, bool]]:
     rest = before if marker is None else before[marker.end() :]
     alone = quiet and _NOT_BESIDE.search(rest) is None
     return [(alone, ends) for ends in reversed(ends_line)]
-
-
-_SENTENCE_END = re.compile(r"[.!?。]\s|\n|[:;]\s(?=[A-Z])")
-_IF = re.compile(
-    r"\b(?:if|whenever|when|in case|once you|should you|would you|you (?:can|could|may|might)|for example|e\.g\."
-    r"|example|later"
-    r"|kalau|jika|bila|apabila|bilamana|seandainya|misalnya|contoh(?:nya)?|nanti|bisa|dapat|boleh|sewaktu-waktu)\b",
-    re.IGNORECASE,
-)
-_WRITE = re.compile(
-    r"(?<!\bi )(?<!i'll )(?<!saya )(?<!aku )(?<!kami )"
-    r"\b(?:write|type|send|use|enter|reply with|say|ketik(?:kan)?|tulis(?:kan)?"
-    r"|gunakan|pakai|kirim(?:kan)?|balas dengan)(?:\s+(?:the|this|code|kode|perintah|command|dengan)){0,3}[\s:]*\Z",
-    re.IGNORECASE,
-)
-SENTENCE_CHARS = 400
-
-
-def is_mentioned(text: str, start: int) -> bool:
-    """Whether the words before a code talk about it: `if you want to stop it, I will write [...]`."""
-    before = text[max(0, start - SENTENCE_CHARS) : start]
-    sentence = _SENTENCE_END.split(before)[-1]
-    return _IF.search(sentence) is not None or _WRITE.search(sentence) is not None

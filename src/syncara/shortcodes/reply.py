@@ -59,12 +59,14 @@ class Replies:
 
     async def process(self, text: str, chat: Chat, language: Language | None, form: Form) -> Reply:
         """See `MultiStepProcessor.process_reply`."""
+        _require_manner(language, form)
         plain = _storable(text)
         manner = Manner(language or answers.detect_language(plain), form)
         return await self._in_turn(chat, lambda: self._carry_out(plain, chat, manner))
 
     def check(self, text: str, chat: Chat, language: Language | None, form: Form) -> Reply:
         """See `MultiStepProcessor.check_reply`."""
+        _require_manner(language, form)
         text = _storable(text)
         manner = Manner(language or answers.detect_language(text), form)
         stored = self._stored(text, chat, manner)
@@ -235,6 +237,14 @@ def _compose(sheet: Paper, outcomes: Sequence[Outcome], form: Form) -> str:
         parts += [_prose(sheet.text[end : call.span[0]], form), outcome.text]
         end = call.span[1]
     return "".join([*parts, _prose(sheet.text[end:], form)])
+
+
+def _require_manner(language: Language | None, form: Form) -> None:
+    """Raises ValidationError for a language or a form that there is not."""
+    for where, value, known in (("language", language, (None, *answers.LANGUAGES)), ("form", form, answers.FORMS)):
+        if value not in known:
+            fix = "use one of " + ", ".join(each for each in known if each)
+            raise ValidationError([Problem("wrong_type", where, f"there is no {where} {value!r}", fix)])
 
 
 def _storable(text: Any) -> str:

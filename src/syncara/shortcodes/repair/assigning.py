@@ -50,6 +50,7 @@ _JOINED_NAMES = 0.3
 _LABEL = re.compile(r"\s*[\"'“*_]*([^\W\d][\w -]{0,30}?)[\"'”*_]*\s*(?:=>|=|:)\s*(.*)", re.DOTALL)
 _QUOTED = re.compile(r"\s*([\"'“‘])([^\n]*)[\"'”’]\s*")
 _RATIO = re.compile(r".*[^\W\d].*\d:\d{1,2}", re.DOTALL)
+_REFERENCE = re.compile(r"(?:workflow|execution|message)_id|step_?\d{1,4}(?:_id)?", re.IGNORECASE)
 _CLOCK = re.compile(r"\d{1,2}:\d\d:\d\d")
 _HOUR, _MINUTE = re.compile(r"(?:.*\D)?(?:[01]?\d|2[0-3])", re.DOTALL), re.compile(r"[0-5]\d(?!\d).*", re.DOTALL)
 
@@ -278,7 +279,8 @@ def _joint(field: Field, before: Piece, after: Piece, text: str, guesser: Guesse
     if _RATIO.fullmatch(f"{before.value}:{after.value}"):
         return _JOINED_IN_A_SENTENCE
     price = _JOINED_IN_A_SENTENCE if text[before.end + 1 : before.end + 2].isspace() else _JOINED
-    return price + (_JOINED_NUMBER if any(map(guesser.is_amount, (before.value, after.value))) else 0)
+    is_field = any(map(guesser.is_amount, (before.value, after.value))) or _REFERENCE.fullmatch(str(after.value))
+    return price + (_JOINED_NUMBER if is_field else 0)
 
 
 # By what each piece looks like, in whatever order.

@@ -8,16 +8,18 @@ from typing import Any
 
 from syncara.commands.draft import Sheet
 from syncara.core.graph import topological
-from syncara.shortcodes.places import is_mentioned
+from syncara.shortcodes.mentions import is_mentioned
 from syncara.shortcodes.problems import CodeProblem
 from syncara.shortcodes.repair.edits import Edit
 from syncara.shortcodes.repair.known import ADD_STEP, CREATE, Known
 from syncara.shortcodes.repair.writing import write
 from syncara.shortcodes.scanner import Call
 
+EXECUTE = "MULTISTEP:EXECUTE"
 STEERING = ("MULTISTEP:CANCEL", "MULTISTEP:PAUSE", "MULTISTEP:RESUME", "MULTISTEP:UNSCHEDULE")
 
 _MARKER = re.compile(r"[ \t]*(?:(?:[-*+•]|\d+[.)]|#+|>)[ \t]*)*[*_]*\Z")
+_FIRST_FIELD = re.compile(r"\[[\w\s]+:[\w\s]+:\s*")
 _WRAPPED = re.compile(r"[ \t\"'“”‘’«»()\[\]{}<>*_|~]*(?:</?\w+>)?[ \t\"'“”‘’«»()|.,;!]*")
 _FIELDS_FOLLOW = re.compile(r"[\]}]*\s*:[^\s\]:]")
 _NEXT_SENTENCE = re.compile(r"\s+[A-Z0-9\"“'(]")
@@ -36,7 +38,7 @@ def in_sentence(known: Known, place: int) -> Edit | None:
     before, after = text[line_start:start], text[end:line_end]
     if _WRAPPED.fullmatch(before) and _WRAPPED.fullmatch(after):
         return Edit(line_start, line_end, code)
-    if is_mentioned(text, start) or _is_of_this_reply(known, call):
+    if is_mentioned(text, start, end) or _is_of_this_reply(known, call):
         return Edit(start, end, f"`{code}`")
     head = "" if _MARKER.fullmatch(before) else "\n"
     stripped = len(before) - len(before.rstrip())
@@ -186,8 +188,10 @@ def _ahead(sheet: Sheet) -> dict[str, set[int]]:
     found = {}
     for number in circled:
         step = sheet.steps[number]
-        later = {place for place, each in enumerate(step.dependencies) if order[each] > number and order[each] in circled}
-        found.update({step.name: later} if later else {})
+        targets = [order[each] for each in step.dependencies]
+        later = {place for place, target in enumerate(targets) if target > number and target in circled}
+        if later:
+            found[step.name] = later
     return found
 
 
@@ -208,12 +212,16 @@ def nested(known: Known, place: int) -> Edit | None:
     if command is None:
         return None
     end = closing.end()
-    if not before.rstrip().endswith(":"):
-        return Edit(outer.span[0], end, f"{before.rstrip()}]\n{text[slice(*inner.span)]}")
+    if _FIRST_FIELD.fullmatch(before) is None:
+        return Edit(outer.span[0], end, f"{before.rstrip(' :')}]\n{text[slice(*inner.span)]}")
+    if outer.shortcode == EXECUTE and _starts(known, inner):
+        return Edit(outer.span[0], end, text[slice(*inner.span)])
     refers = next((field.refers for field in command.fields if field.required and field.refers), None)
     alias = f"{refers}_id" if refers in ("workflow", "execution") else ""
     makes = "execution" if _starts(known, inner) else "workflow"
     own = inner.args.get("workflow_id") if refers == "workflow" and makes == "execution" else None
+    if known.commands[inner.shortcode].kind == "reads":
+        own = inner.args.get(f"{refers}_id", alias)
     outside = f"{before}{own or alias}{closing.group()}"
     return Edit(outer.span[0], end, outside if own else f"{text[slice(*inner.span)]}\n{outside}")
 

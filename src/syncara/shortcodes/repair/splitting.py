@@ -101,11 +101,18 @@ class _Splitter:
         while True:
             pos = self._piece(pos)
             if pos >= len(text) or text[pos] == "\n":
+                self._trim()
                 return Split(self._pieces, min(pos, len(text)), not self._closer)
             if self._at_separator(pos):
                 pos += len(self._separator)
             elif text[pos] != " " or self._separator != " ":
                 return Split(self._pieces, pos, closed=True)
+
+    def _trim(self) -> None:
+        """A comma at the end of a code that is not closed separates it from the next."""
+        last = self._pieces[-1]
+        if self._closer and isinstance(last.value, str):
+            self._pieces[-1] = last._replace(value=last.value.rstrip(" ,;&") or None)
 
     def _skip(self, pos: int) -> int:
         while pos < len(self._text) and self._text[pos].isspace():

@@ -1,0 +1,68 @@
+"""Broken replies come out as they were meant, and nothing runs that nobody meant."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.corpus.entry import Entry
+from tests.corpus.evaluate import Outcome, judge, judge_all, share, table
+
+RIGHT_MIN = 0.95
+SETUP = [
+    "[MULTISTEP:CREATE_WORKFLOW:Tea]",
+    '[MULTISTEP:ADD_STEP:workflow_id:Boil:log:{"message":"boiling"}]',
+]
+RUN = "[MULTISTEP:EXECUTE:workflow_id]"
+
+
+@pytest.mark.parametrize("half", ["tuned", "held"])
+async def test_a_broken_reply_does_what_was_meant_at_once_or_once_corrected(half: str) -> None:
+    """At least 95 of 100, each suggestion taken as it stands; and not one reply does something else."""
+    verdicts = await judge_all(half)
+
+    assert [] == [verdict.entry.id for verdict in verdicts if verdict.outcome is Outcome.WRONG_EXECUTION]
+    assert share(verdicts) >= RIGHT_MIN, table(verdicts)
+
+
+def entry(text: str, *meant: str, why: str = "") -> Entry:
+    return Entry(id="x", class_="x", language="en", text=text, meant=list(meant), setup=SETUP, why=why)
+
+
+@pytest.mark.parametrize(
+    ("found", "outcome"),
+    [
+        (entry(RUN, RUN), Outcome.AT_ONCE),
+        (entry("[MULTISTEP:EXECUT:workflow_id]", RUN), Outcome.REPAIRED),
+        (entry("[MULTISTEP:EXECUTE:Soup {1} and bread]", "[MULTISTEP:EXECUTE:Tea]"), Outcome.REPAIRED),
+        (entry("[MULTISTEP:EXEC", why="it ends there"), Outcome.LEFT),
+        (entry("Tea is on its way.", why="nobody knows"), Outcome.LEFT),
+        (entry("Tea is on its way.", RUN), Outcome.NO_SUGGESTION),
+        (entry("[MULTISTEP:XYZ:workflow_id]", RUN), Outcome.NO_SUGGESTION),
+        (entry("[MULTISTEP:EXECUT:workflow_id]", '[MULTISTEP:EXECUTE:Tea:{"n":1}]'), Outcome.WRONG_SUGGESTION),
+        (entry("[MULTISTEP:EXECUT:workflow_id]", why="nobody knows"), Outcome.WRONG_SUGGESTION),
+        (entry(RUN, '[MULTISTEP:EXECUTE:Tea:{"n":1}]'), Outcome.WRONG_EXECUTION),
+        (entry(RUN, why="nobody knows"), Outcome.WRONG_EXECUTION),
+    ],
+)
+async def test_the_judge_tells_what_became_of_a_reply(found: Entry, outcome: Outcome) -> None:
+    """Each outcome is found where it is one, so that the figure means something."""
+    assert outcome == (await judge(found)).outcome
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("context.n > 3", "context.get('n') > 3", True),
+        ("context.n != null", "context.n is not None", True),
+        ("context.n > 3", "context.n >= 3", False),
+        ("context.a and context.b", "context.a or context.b", False),
+        ("len(context.items) > 1", "len(context.items) > 0", False),
+        ("steps['A'].status == 'completed'", "steps['A'].status == 'failed'", False),
+    ],
+)
+async def test_conditions_are_the_same_when_they_decide_alike(one: str, other: str, *, same: bool) -> None:
+    """How a condition is spelled does not count, and what it decides does."""
+    step = '[MULTISTEP:ADD_STEP:workflow_id:Pour:log:{"message":"pouring"}:Boil:condition=%s]'
+    verdict = await judge(entry(step % one, step % other))
+
+    assert (Outcome.AT_ONCE if same else Outcome.WRONG_EXECUTION) == verdict.outcome
