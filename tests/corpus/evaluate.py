@@ -111,7 +111,8 @@ async def _judge(entry: Entry, chat: Chat, other: Chat) -> Verdict:
     if not entry.meant:
         return await _judge_unknowable(entry, chat, before)
     wanted = await other.say("\n".join(entry.meant))
-    assert wanted.ok, wanted.note
+    if not wanted.ok:
+        return Verdict(entry, Outcome.NO_SUGGESTION, f"what was meant is refused: {wanted.note}")
     goal = {**other.traces(), "read": _read(wanted)}
     ignored = NAMES_MAY_DIFFER.get(entry.class_, frozenset())
     first = await chat.say(entry.text)

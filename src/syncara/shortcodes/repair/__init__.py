@@ -9,21 +9,11 @@ import msgspec
 
 from syncara.shortcodes.paper import Paper
 from syncara.shortcodes.problems import CodeProblem
-from syncara.shortcodes.scanner import scan
 
 logger = logging.getLogger("syncara")
 
 TEXT_CHARS_MAX = 65_536
 """A longer reply is told what is wrong with it, and gets no corrections: others wait while they are looked for."""
-
-
-def _kept(problem: CodeProblem, paper: Paper) -> CodeProblem:
-    """The problem, without a correction that drops the very field that is wrong, or makes text of it."""
-    if problem.code != "wrong_type" or not problem.example:
-        return problem
-    if any(problem.field in call.args for call in scan(problem.example, paper.draft.commands)):
-        return problem
-    return msgspec.structs.replace(problem, example="")
 
 
 def complete(paper: Paper, read: Callable[[str], Paper]) -> list[CodeProblem]:
@@ -35,7 +25,7 @@ def complete(paper: Paper, read: Callable[[str], Paper]) -> list[CodeProblem]:
         from syncara.shortcodes.repair.rounds import completed  # noqa: PLC0415 - most replies need no repair
 
         try:
-            return [_kept(problem, paper) for problem in completed(paper, read)]
+            return completed(paper, read)
         except Exception:  # a fault here must not keep anyone from being told what is wrong
             logger.exception("no corrections were found for a reply")
-    return [found.problem for found in paper.found]
+    return [msgspec.structs.replace(found.problem, example="") for found in paper.found]

@@ -94,7 +94,8 @@ class Guesser:
         if not written:
             return None
         options = choices(field.type)
-        meant = words.meaning("values", written, options) if options else None
+        alike = words.ALIKE if " " not in written else 1.0
+        meant = words.meaning("values", written, options, alike=alike) if options else None
         if meant is not None:
             return Guess(0 if meant == written else 0.3, meant)
         if not field.required and self._is_word_for_empty(field, written):
@@ -127,10 +128,8 @@ class Guesser:
 
     @staticmethod
     def _is_word_for_empty(field: Field, written: str) -> bool:
-        word = plain(written)
-        if not word and set(written) <= set("-–—_./"):
-            return True
-        return word in words.words("empty", "words") or (field.name == "status" and word in words.words("empty", "all"))
+        every = field.name == "status" and plain(written) in words.words("empty", "all")
+        return every or words.is_nothing(written)
 
     @staticmethod
     def _number(field: Field, written: str) -> Guess | None:

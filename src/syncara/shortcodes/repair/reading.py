@@ -253,7 +253,8 @@ def _weigh(found: Sequence[tuple[str, str, int]], family: int, stop: int, known:
         max(((words.similarity(name, plain(each)), each) for each in families), default=(0, "")) if name else (0, "")
     )
     near = alike[1] if alike[0] >= words.ALIKE - 0.05 else ""
-    score = 1.0 if not name else 3.0 if alike[0] == 1 else 2.0 if near else 0.5
+    other = 1.2 if name in words.table("things") else 0.5
+    score = 1.0 if not name else 3.0 if alike[0] == 1 else 2.0 if near else other
     written = "_".join(word for word, _, _ in found[family:stop])
     own = [each for each in known.commands if each.partition(":")[0] == near]
     shortcode = words.command(written, own) or words.command(written, list(known.commands))

@@ -6,30 +6,26 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from syncara.shortcodes.paper import Paper
+from syncara.shortcodes.paper import Found, Paper
 from syncara.shortcodes.problems import CodeProblem
 from syncara.shortcodes.repair import correcting
 from syncara.shortcodes.repair.edits import Edited, Patch
+from syncara.shortcodes.repair.words import is_nothing
+from syncara.shortcodes.scanner import scan
 
 ROUNDS_MAX = 10
 CHECKS_MAX = 5
-TEXT_CHARS_MAX = 128 * 1024
-"""Longer replies are told what is wrong, without corrections: models do not write them."""
 
 Read = Callable[[str], Paper]
 
 
 def completed(paper: Paper, read: Read) -> list[CodeProblem]:
     """See `complete`. The text is read at most 15 times, however much is wrong with it."""
-    able = paper.calls and len(paper.text) <= TEXT_CHARS_MAX
-    kept = _checked(paper, _corrected(paper, read), read) if able else []
-    spans = {found.place: paper.calls[found.place].span for found in paper.found} if paper.calls else {}
-    own = {place: _patch_of(span, kept) for place, span in spans.items()}
-    others = [patch for patch in kept if patch not in own.values()]
-    for place in [place for place, patch in own.items() if patch is None]:
-        own[place] = others.pop(0) if others else None
-    while others:  # what no problem of its own has is part of the correction before it
-        _join(paper.text, own, others.pop(0))
+    kept = _checked(paper, _corrected(paper, read), read) if paper.calls else []
+    own = _by_place(paper, kept)
+    for found in paper.found:
+        if own.get(found.place) is not None and _loses_a_field(paper, found, own[found.place]):
+            own[found.place] = None
     return [_with_example(found.problem, own.get(found.place)) for found in paper.found]
 
 
@@ -53,8 +49,7 @@ def _checked(paper: Paper, patches: list[Patch], read: Read) -> list[Patch]:
         if not patches:
             break
         edited = Edited(paper.text, patches)
-        now = read(edited.text)
-        wrong = _spans(now)
+        wrong = _spans(read(edited.text))
         good = [
             patch
             for patch, place in zip(patches, edited.places(), strict=True)
@@ -77,21 +72,49 @@ def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
     return one[0] < other[1] and other[0] < one[1]
 
 
+# Which correction is told with which problem.
+
+
+def _by_place(paper: Paper, patches: list[Patch]) -> dict[int, Patch | None]:
+    """The patch of each code that is wrong, by its number; each patch is that of some code."""
+    places = dict.fromkeys(found.place for found in paper.found) if paper.calls else {}
+    own = {place: _patch_of(paper.calls[place].span, patches) for place in places}
+    others = [patch for patch in patches if patch not in own.values()]
+    for place in [place for place, patch in own.items() if patch is None]:
+        own[place] = others.pop(0) if others else None
+    while others:  # what no problem of its own has is part of the correction beside it
+        _join(paper.text, own, others.pop(0))
+    return own
+
+
 def _patch_of(span: tuple[int, int], patches: Iterable[Patch]) -> Patch | None:
     return next((patch for patch in patches if _overlap((patch.start, patch.end), span)), None)
 
 
 def _join(text: str, own: dict[int, Patch | None], other: Patch) -> None:
     """Make a patch part of the one that is nearest to it."""
-    patches = [patch for patch in own.values() if patch is not None]
-    if not patches:
-        return
-    nearest = min(patches, key=lambda patch: abs(patch.start - other.start))
+    nearest = min(
+        (patch for patch in own.values() if patch is not None), key=lambda patch: abs(patch.start - other.start)
+    )
     first, last = sorted((nearest, other))
     joined = Patch(first.start, last.end, f"{first.text}{text[first.end : last.start]}{last.text}")
     for place, patch in own.items():
         if patch == nearest:
             own[place] = joined
+
+
+def _loses_a_field(paper: Paper, found: Found, patch: Patch | None) -> bool:
+    """Whether a correction drops the very field that is wrong, or makes text of it.
+
+    A word for nothing may go, and so may a field of a command that only looks.
+    """
+    problem, commands = found.problem, paper.draft.commands
+    command = commands.get(problem.shortcode)
+    if patch is None or command is None or command.kind == "reads":
+        return False
+    if problem.code != "wrong_type" or not problem.field or is_nothing(problem.read.strip("\"'")):
+        return False
+    return all(problem.field not in call.args for call in scan(patch.text, commands))
 
 
 def _with_example(problem: CodeProblem, patch: Patch | None) -> CodeProblem:

@@ -72,7 +72,9 @@ def _meaning(section: str, written: str, names: tuple[str, ...], alike: float) -
     meant = table(section).get(word, ())
     synonym = next((name for name in meant if name in names), None)
     found = synonym or nearest(written, names, alike)
-    return found or (_by_one_word(section, written, names) if section in ("values", "handlers", "templates") else None)
+    if found is not None or alike == 1 or section not in ("values", "handlers", "templates"):
+        return found
+    return _by_one_word(section, written, names)
 
 
 def _by_one_word(section: str, written: str, names: Sequence[str]) -> str | None:
@@ -166,3 +168,14 @@ def table_of_commands() -> dict[str, str]:
 def names(section: str) -> list[str]:
     """What the words of a section stand for."""
     return list(_words()[section])
+
+
+def is_nothing(written: str) -> bool:
+    """Whether it is a word, or a sign, for what is to be left empty."""
+    word = plain(written)
+    return word in words("empty", "words") if word else set(written) <= set(" -–—_./")
+
+
+def written(section: str) -> list[str]:
+    """Every word of a section."""
+    return [word for line in _words()[section].values() for word in line]

@@ -13,6 +13,7 @@ from syncara.commands.registry import Command, Field
 _ESCAPED = re.compile(r"[\\:]")
 _BRACKETS = re.compile(r"[\[\]]")
 _SPACES = re.compile(r"\s+")
+_READ_AS_NOTHING = (["null"], ["None"])
 _PLAIN_NAME = re.compile(r"[^,:\[\]{}\\\"'“‘=]+")
 
 
@@ -35,6 +36,7 @@ def _value(field: Field, value: Any) -> str:
         return compact(value)
     if isinstance(value, list):
         plain = field.form == "names" and all(isinstance(name, str) and _PLAIN_NAME.fullmatch(name) for name in value)
+        plain = plain and value not in _READ_AS_NOTHING
         return ",".join(value) if plain else compact(value)
     return escaped(str(value)) if isinstance(value, str) and field.form != "rest" else str(value)
 

@@ -1,0 +1,314 @@
+"""A note offers corrected codes: each one works when it is pasted, and where nobody can know there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from syncara import MultiStepProcessor
+from syncara.commands import COMMANDS
+from syncara.shortcodes import scan
+from syncara.shortcodes.outcome import Reply
+from syncara.shortcodes.paper import Paper
+from syncara.shortcodes.repair import TEXT_CHARS_MAX
+from syncara.shortcodes.repair.edits import Edit, Edited, Patch
+from syncara.shortcodes.repair.rounds import completed
+from syncara.shortcodes.repair.writing import write
+from syncara.stores.memory import MemoryStore
+from tests.corpus.evaluate import corrected
+
+HEAD = "[MULTISTEP:CREATE_WORKFLOW:Tea]\n"
+BOIL = '[MULTISTEP:ADD_STEP:workflow_id:Boil:log:{"message":"boiling"}]\n'
+POUR = '[MULTISTEP:ADD_STEP:workflow_id:Pour:log:{"message":"pouring"}'
+RUN = "[MULTISTEP:EXECUTE:workflow_id]"
+
+
+@pytest.fixture
+def bot() -> Iterator[MultiStepProcessor]:
+    """A processor whose database is empty; replies are only checked."""
+    found = MultiStepProcessor(store=MemoryStore())
+    yield found
+    found.close()
+
+
+def check(bot: MultiStepProcessor, text: str) -> Reply:
+    return bot.check_reply(text, chat_id=5, user_id=5, message_id=1)
+
+
+def correct(bot: MultiStepProcessor, text: str) -> str:
+    """A wrong reply with its corrections pasted."""
+    reply = check(bot, text)
+    assert not reply.ok
+    return corrected(text, reply)
+
+
+# What is offered.
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        # The head.
+        ("[MULTISTEP:CREAT_WORKFLOW:Tea]", "[MULTISTEP:CREATE_WORKFLOW:Tea]"),
+        ("[MULTISTEP:NEW_WORKFLOW:Tea]", "[MULTISTEP:CREATE_WORKFLOW:Tea]"),
+        ("[MULTISTEP:BUAT_ALUR:Tea]", "[MULTISTEP:CREATE_WORKFLOW:Tea]"),
+        ("[MULTI-STEP:CREATE_WORKFLOW:Tea]", "[MULTISTEP:CREATE_WORKFLOW:Tea]"),
+        ("[WORKFLOW:CREATE:Tea]", "[MULTISTEP:CREATE_WORKFLOW:Tea]"),
+        ("[CREATE_WORKFLOW:Tea]", "[MULTISTEP:CREATE_WORKFLOW:Tea]"),
+        ("[MULTISTEP | CREATE_WORKFLOW | Tea | Makes tea]", "[MULTISTEP:CREATE_WORKFLOW:Tea:Makes tea]"),
+        ("[MULTI\u200bSTEP:CREATE_WORKFLOW:Tea]", "[MULTISTEP:CREATE_WORKFLOW:Tea]"),
+        (r"\[MULTISTEP:CREATE\_WORKFLOW:Tea\]", "[MULTISTEP:CREATE_WORKFLOW:Tea]"),
+        ("&#91;MULTISTEP:CREATE_WORKFLOW:Tea&#93;", "[MULTISTEP:CREATE_WORKFLOW:Tea]"),
+        # The shape of a tool call.
+        ('{"tool": "MULTISTEP:CREATE_WORKFLOW", "name": "Tea"}', "[MULTISTEP:CREATE_WORKFLOW:Tea]"),
+        ('MULTISTEP.create_workflow(name="Tea", timeout=60)', "[MULTISTEP:CREATE_WORKFLOW:Tea::60]"),
+        ('<MULTISTEP:CREATE_WORKFLOW name="Tea"/>', "[MULTISTEP:CREATE_WORKFLOW:Tea]"),
+        # Brackets around it.
+        ("[[MULTISTEP:CREATE_WORKFLOW:Tea]]", "[MULTISTEP:CREATE_WORKFLOW:Tea]"),
+        ("{MULTISTEP:CREATE_WORKFLOW:Tea}", "[MULTISTEP:CREATE_WORKFLOW:Tea]"),
+        ("[**MULTISTEP:CREATE_WORKFLOW**:Tea]", "[MULTISTEP:CREATE_WORKFLOW:Tea]"),
+        ("[MULTISTEP:CREATE_WORKFLOW:Tea\n\nDone.", "[MULTISTEP:CREATE_WORKFLOW:Tea]\n\nDone."),
+        # Fields in each other's places, left out, too many, with units and labels.
+        ("[MULTISTEP:CREATE_WORKFLOW:Tea:600:Makes tea]", "[MULTISTEP:CREATE_WORKFLOW:Tea:Makes tea:600]"),
+        ("[MULTISTEP:CREATE_WORKFLOW:Tea:600:2]", "[MULTISTEP:CREATE_WORKFLOW:Tea::600:2]"),
+        ("[MULTISTEP:CREATE_WORKFLOW:Tea:Hot:10 menit:2]", "[MULTISTEP:CREATE_WORKFLOW:Tea:Hot:600:2]"),
+        ("[MULTISTEP:CREATE_WORKFLOW:Tea:Hot:1.800]", "[MULTISTEP:CREATE_WORKFLOW:Tea:Hot:1800]"),
+        ("[MULTISTEP:CREATE_WORKFLOW:Tea:Hot:none]", "[MULTISTEP:CREATE_WORKFLOW:Tea:Hot]"),
+        ("[MULTISTEP:CREATE_WORKFLOW:Tea:none:600]", "[MULTISTEP:CREATE_WORKFLOW:Tea::600]"),
+        ("[MULTISTEP:CREATE_WORKFLOW:Tea:Hot:600:2:v1]", "[MULTISTEP:CREATE_WORKFLOW:Tea:Hot:600:2]"),
+        ("[MULTISTEP:CREATE_WORKFLOW:name: Tea:timeout: 600]", "[MULTISTEP:CREATE_WORKFLOW:Tea::600]"),
+        ("[MULTISTEP:CREATE_WORKFLOW:nama=Tea:autoRetry=no]", "[MULTISTEP:CREATE_WORKFLOW:Tea:auto_retry=false]"),
+        ("[MULTISTEP:CREATE_WORKFLOW:Part 1: Tea]", r"[MULTISTEP:CREATE_WORKFLOW:Part 1\: Tea]"),
+        # Names from elsewhere.
+        (
+            "It is called **Tea**.\n[MULTISTEP:CREATE_WORKFLOW:]",
+            "It is called **Tea**.\n[MULTISTEP:CREATE_WORKFLOW:Tea]",
+        ),
+        ("[MULTISTEP:LIST_EXECUTIONS:berjalan]", "[MULTISTEP:LIST_EXECUTIONS:running]"),
+        ("[MULTISTEP:LIST_EXECUTIONS:all]", "[MULTISTEP:LIST_EXECUTIONS]"),
+        ("[MULTISTEP:HELP:ADDSTEP]", "[MULTISTEP:HELP:ADD_STEP]"),
+    ],
+)
+def test_a_code_is_corrected(bot: MultiStepProcessor, wrong: str, right: str) -> None:
+    """What is wrong with a code by itself."""
+    assert right == correct(bot, wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        # Handlers and params.
+        ('Rest:sleep:{"duration":"2m"}', 'Rest:delay:{"seconds":120}'),
+        ('Tell:kirim_pesan:{"teks":"Hi"}', 'Tell:send_message:{"text":"Hi"}'),
+        ('Note:log:{"message":"a","level":"warn"}', 'Note:log:{"message":"a","level":"warning"}'),
+        ('Note:log:{"message":"a","timeout":60}', 'Note:log:{"message":"a"}::60'),
+        ("Note:log:message=a, level=info", 'Note:log:{"message":"a","level":"info"}'),
+        ("Note:log:all is well", 'Note:log:{"message":"all is well"}'),
+        ("log:Note:{'message':'a'}", 'Note:log:{"message":"a"}'),
+        ('Note:log:{"message":"a "big" one"}', r'Note:log:{"message":"a \"big\" one"}'),
+        ('Keep:set_context:{"city":"Solo"}', 'Keep:set_context:{"key":"city","value":"Solo"}'),
+        ('{"name":"Note","type":"log","params":{"message":"a"}}', 'Note:log:{"message":"a"}'),
+        # Other steps.
+        ('Note:log:{"message":"a"}:boil', 'Note:log:{"message":"a"}:Boil'),
+        ('Note:log:{"message":"a"}:langkah 1', 'Note:log:{"message":"a"}:step1_id'),
+        ('Note:log:{"message":"a"}:1:60', 'Note:log:{"message":"a"}:step1_id:60'),
+        ('Note:log:{"message":"a"}:60', 'Note:log:{"message":"a"}::60'),
+        ('Note:log:{"message":"a"}:Note', 'Note:log:{"message":"a"}:Boil'),
+        ('Note:log:{"message":"a"}:depends_on=Boil', 'Note:log:{"message":"a"}:Boil'),
+        ('Boil:log:{"message":"a"}', 'Boil 2:log:{"message":"a"}'),
+        # Conditions and placeholders.
+        (
+            'Note:log:{"message":"a"}:if=n > 3 && !ok',
+            "Note:log:{\"message\":\"a\"}:condition=context.get('n') > 3 and not context.get('ok')",
+        ),
+        ('Note:log:{"message":"{{context.n}}"}', 'Note:log:{"message":"{context.n}"}'),
+        ('Note:log:{"message":"{steps.boil.data}"}', 'Note:log:{"message":"{steps.Boil.data}"}'),
+        ('Note:log:{"message":"{context.n"}', 'Note:log:{"message":"{context.n}"}'),
+    ],
+)
+def test_a_step_is_corrected(bot: MultiStepProcessor, wrong: str, right: str) -> None:
+    """What is wrong with a step, among the steps of its workflow."""
+    around = f"{HEAD}{BOIL}[MULTISTEP:ADD_STEP:workflow_id:%s]\n{RUN}"
+
+    assert around % right == correct(bot, around % wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        (HEAD + RUN + "\n" + BOIL.strip(), HEAD + BOIL + RUN),
+        (RUN + "\n" + HEAD + BOIL.strip(), HEAD + BOIL + RUN),
+        (f"1. {HEAD}2. {RUN}\n3. {BOIL}\nDone", f"1. {HEAD}3. {BOIL}{RUN}\n\nDone"),
+        (HEAD + BOIL + BOIL + RUN, HEAD + BOIL + RUN),
+        (HEAD + BOIL + POUR + ":Pour]\n" + RUN, HEAD + BOIL + POUR + ":Boil]\n" + RUN),
+        (
+            HEAD + BOIL.replace("}]", "}:Pour]") + POUR + ":Boil]\n" + RUN,
+            HEAD + BOIL + POUR + ":Boil]\n" + RUN,
+        ),
+        (
+            HEAD + BOIL + '[MULTISTEP:ADD_STEP:workflow_id:Rest:delay:{"seconds":4000}]',
+            HEAD.replace("]", "::4060]") + BOIL + '[MULTISTEP:ADD_STEP:workflow_id:Rest:delay:{"seconds":4000}]',
+        ),
+        (f"[MULTISTEP:EXECUTE:{HEAD.strip()}]\n{BOIL}", f"{HEAD}{BOIL}{RUN}\n"),
+        (HEAD + BOIL.replace("workflow_id", "wf_1") + "[MULTISTEP:EXECUTE:wf_1]", HEAD + BOIL + RUN),
+        (HEAD + BOIL + "[MULTISTEP:EXECUTE:{workflow_id}]", HEAD + BOIL + RUN),
+        (HEAD.strip() + " makes it.\n" + BOIL + RUN, HEAD + "makes it.\n" + BOIL + RUN),
+        (
+            HEAD + BOIL + RUN + "\nIf you want to stop it, write [MULTISTEP:CANCEL:execution_id].",
+            HEAD + BOIL + RUN + "\nIf you want to stop it, write `[MULTISTEP:CANCEL:execution_id]`.",
+        ),
+        (
+            '[MULTISTEP:ADD_STEP:Tea:[{"name":"A","handler":"log","params":{"message":"a"}}]]\n' + HEAD + RUN,
+            HEAD + '[MULTISTEP:ADD_STEP:workflow_id:A:log:{"message":"a"}]\n' + RUN,
+        ),
+    ],
+)
+def test_codes_of_a_reply_are_corrected_together(bot: MultiStepProcessor, wrong: str, right: str) -> None:
+    """What can only be seen from the whole reply: order, circles, the same step twice, ids that were made up."""
+    assert right == correct(bot, wrong)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEAD + BOIL + "[MULTISTEP:EXEC",
+        HEAD + '[MULTISTEP:ADD_STEP:workflow_id:Boil:log:{"message":"boi',
+        HEAD + '[MULTISTEP:ADD_STEP:workflow_id:Rest:delay:{"seconds":6',
+        HEAD + '[MULTISTEP:ADD_STEP:workflow_id:Boil:log:{"message":"see [1]',
+        "[MULTISTEP:CREATE_WORKFLOW:<name>]\n" + RUN,
+        HEAD + '[MULTISTEP:ADD_STEP:workflow_id:Find:database_operation:{"query":{...}}]',
+        HEAD + '[MULTISTEP:ADD_STEP:workflow_id:Tell:send_message:{"text":"Dear [name], hello"}]',
+        HEAD + BOIL + "[MULTISTEP:SCHEDULED_WORKFLOW:workflow_id:tomorrow]",
+        HEAD + BOIL + "[MULTISTEP:SCHEDULED_WORKFLOW:workflow_id:2030-05-03T12:30]",
+        '[MULTISTEP:BATCH_PROCESS:send_message:{"text":"Hi","recipients":["Ana","Budi"]}:2]',
+        "[MULTISTEP:PAUSE:a1b2c3]",
+        "[MULTISTEP:FLY:me]",
+        HEAD + BOIL + POUR + ":Quarterly report]",
+        "[MULTISTEP:CREATE_WORKFLOW:]\n" + RUN,
+    ],
+)
+def test_nothing_is_offered_where_nobody_can_know(bot: MultiStepProcessor, text: str) -> None:
+    """A reply that was cut off, a form with blanks, a time without its zone, people without a chat."""
+    assert {""} == {problem.example for problem in check(bot, text).errors}
+
+
+# How it is offered.
+
+
+def test_all_problems_of_a_code_have_its_one_correction(bot: MultiStepProcessor) -> None:
+    """Whichever of them is read, the same code is pasted over the same place."""
+    wrong = '[MULTISTEP:ADD_STEP:workflow_id:Note:lgo:{"msg":"a"}:boil]'
+    text = f"{HEAD}{BOIL}{wrong}"
+    problems = check(bot, text).errors
+
+    assert len(problems) > 1
+    assert {'[MULTISTEP:ADD_STEP:workflow_id:Note:log:{"message":"a"}:Boil]'} == {each.example for each in problems}
+    assert {wrong} == {text[slice(*each.replaces)] for each in problems}
+
+
+def test_a_correction_is_offered_also_where_another_code_has_none(bot: MultiStepProcessor) -> None:
+    """What can be put right is told, beside what cannot."""
+    problems = check(bot, f"{HEAD}{BOIL}[MULTISTEP:EXECUT:workflow_id]\n[MULTISTEP:FLY:me]").errors
+
+    assert [RUN, ""] == [problem.example for problem in problems]
+
+
+def test_the_note_holds_each_correction_once(bot: MultiStepProcessor) -> None:
+    """It stands with the first problem of its code."""
+    reply = check(bot, '[MULTISTEP:CREATE_WORKFLOW:Tea:Hot:ten:two:"]')
+
+    assert reply.note is not None
+    assert 1 == reply.note.count("Write: [MULTISTEP:CREATE_WORKFLOW:Tea:Hot:10:2")
+
+
+def test_nothing_of_a_checked_reply_is_carried_out(bot: MultiStepProcessor) -> None:
+    """Corrections are tried on paper."""
+    check(bot, HEAD + BOIL + "[MULTISTEP:EXECUT:workflow_id]")
+
+    assert ([], []) == (bot.list_workflows(), bot.list_executions())
+
+
+@pytest.mark.parametrize("count", [10, 90])
+def test_a_reply_is_read_a_few_times_however_much_is_wrong_with_it(bot: MultiStepProcessor, count: int) -> None:
+    """All codes are corrected at the same time."""
+    reads = 0
+
+    def read(text: str) -> Paper:
+        nonlocal reads
+        reads += 1
+        return reader(text)
+
+    reader = bot._engine.replies._reader(_chat())  # noqa: SLF001 - counted here, and never called apart
+    wrong = "\n".join(
+        f'[MULTISTEP:ADD_STEP:workflow_id:Step {n}:lgo:{{"msg":"a"}}:step {n - 1}]' for n in range(1, count)
+    )
+    problems = completed(read(HEAD + wrong), read)
+
+    assert all(problem.example for problem in problems)
+    assert reads <= 10
+
+
+def test_a_reply_longer_than_models_write_gets_no_corrections(bot: MultiStepProcessor) -> None:
+    """It is told what is wrong, and nothing more is tried."""
+    problems = check(bot, "[MULTISTEP:CREAT_WORKFLOW:Tea]" + " x" * TEXT_CHARS_MAX).errors
+
+    assert [""] == [problem.example for problem in problems]
+
+
+def _chat() -> Any:
+    from syncara.abc import Chat  # noqa: PLC0415
+
+    return Chat(5, 5, 1)
+
+
+# Its parts.
+
+texts = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), max_size=12).map(str.strip)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-99, 99) | texts, lambda each: st.lists(each, max_size=2)
+)
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_what_is_written_is_read_as_it_was_meant(data: st.DataObject) -> None:
+    """A code written from fields has exactly these fields, whatever is in them."""
+    name = data.draw(texts.filter(_is_plain))
+    description = data.draw(texts.filter(_is_plain))
+    params = data.draw(st.dictionaries(texts.filter(bool), json_values, max_size=3))
+    made = {"name": name, "description": description, "timeout": 60}
+    step = {"workflow_id": "w", "name": name, "handler": "log", "params": params, "dependencies": [name], "retries": 2}
+
+    assert made == scan(write(COMMANDS["MULTISTEP:CREATE_WORKFLOW"], made))[0].args
+    assert step == scan(write(COMMANDS["MULTISTEP:ADD_STEP"], step))[0].args
+
+
+def _is_plain(text: str) -> bool:
+    """Not empty, no word for nothing, no quotes around the whole, and no label in front."""
+    return bool(text) and "=" not in text and text[0] not in "\"'“‘" and " ".join(text.split()) == text
+
+
+@pytest.mark.parametrize(
+    ("edits", "text", "patches"),
+    [
+        ([[Edit(0, 1, "A")]], "Abcdef", [Patch(0, 1, "A")]),
+        ([[Edit(0, 1, "A"), Edit(3, 4, "D")]], "AbcDef", [Patch(0, 1, "A"), Patch(3, 4, "D")]),
+        ([[Edit(0, 1, "AAA")], [Edit(5, 6, "D")]], "AAAbcDef", [Patch(0, 1, "AAA"), Patch(3, 4, "D")]),
+        ([[Edit(1, 3, "xyz")], [Edit(2, 3, "Y")]], "axYzdef", [Patch(1, 3, "xYz")]),
+        ([[Edit(1, 2, "X"), Edit(3, 4, "Y")], [Edit(0, 6, "-")]], "-", [Patch(0, 6, "-")]),
+        ([[Edit(1, 3, "X")], [Edit(0, 2, "-")]], "-def", [Patch(0, 3, "-")]),
+        ([[Edit(1, 4, "X"), Edit(2, 3, "Y")]], "aXef", [Patch(1, 4, "X")]),
+    ],
+)
+def test_edits_of_edits_are_patches_of_the_original(edits: list[list[Edit]], text: str, patches: list[Patch]) -> None:
+    """What was changed bit by bit is known as stretches of the text as it came."""
+    edited = Edited("abcdef")
+    for each in edits:
+        edited.apply(each)
+
+    assert text == edited.text
+    assert patches == edited.patches
