@@ -88,8 +88,8 @@ def test_a_broken_code_says_what_and_where(text: str, code: str, field: str, poi
         "<MULTISTEP:EXECUTE:w>",
         "(MULTISTEP:EXECUTE:w)",
         "【MULTISTEP:EXECUTE:w】",
-        "［MULTISTEP：EXECUTE：w］",  # noqa: RUF001
-        "[MULTISTEP：EXECUTE:w]",  # noqa: RUF001
+        "［MULTISTEP：EXECUTE：w］",
+        "[MULTISTEP：EXECUTE:w]",
         "[\u200bMULTISTEP:EXECUTE:w]",
         "[MULTI\u200bSTEP:EXECUTE:w]",
         "MULTISTEP:EXECUTE:w]",

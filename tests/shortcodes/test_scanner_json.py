@@ -1,6 +1,6 @@
 """JSON as language models write it: what is certain is repaired and said, everything else is an error with a place."""
 
-# ruff: noqa: RUF001 - characters that look alike are what is read here
+
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ def test_backticks_that_do_not_say_whether_a_code_is_shown_make_it_wrong(text: s
         "👉🏽 CODE 🎉!",
         "1️⃣ CODE",
         "② CODE",
-        "ℹ️ CODE",  # noqa: RUF001
+        "ℹ️ CODE",
         "→ CODE;",
         "<b>CODE</b><br>",
         "CODE CODE",

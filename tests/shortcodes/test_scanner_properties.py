@@ -101,7 +101,7 @@ def test_named_fields_in_one_object_are_read_back(step: dict[str, Any]) -> None:
     }
 
 
-@given(st.from_regex(r"[^\W\d_][^\n\r\"'“‘={}]{0,30}", fullmatch=True).map(str.strip))  # noqa: RUF001
+@given(st.from_regex(r"[^\W\d_][^\n\r\"'“‘={}]{0,30}", fullmatch=True).map(str.strip))
 def test_an_escaped_text_is_read_back(text: str) -> None:
     """With its colons, brackets and backslashes escaped, text needs no quotes."""
     call = right(f"[MULTISTEP:CREATE_WORKFLOW:{escaped(text)}:B]")

@@ -15,7 +15,8 @@ _OFFERED = re.compile(
 )
 _INSTRUCTED = re.compile(
     r"(?<!\bi )(?<!i'll )(?<!saya )(?<!aku )(?<!kami )"
-    r"\b(?:write|type|send|use|enter|reply with|say|ketik(?:kan)?|tulis(?:kan)?|gunakan|pakai|kirim(?:kan)?|balas dengan)"
+    r"\b(?:write|type|send|use|enter|reply with|say|ketik(?:kan)?|tulis(?:kan)?|gunakan|pakai|kirim(?:kan)?"
+    r"|balas dengan)"
     r"(?:\s+(?:the|this|code|kode|perintah|command|dengan)){0,3}[\s:]*\Z",
     re.IGNORECASE,
 )
