@@ -210,6 +210,16 @@ def test_all_problems_of_a_code_have_its_one_correction(bot: MultiStepProcessor)
     assert {wrong} == {text[slice(*each.replaces)] for each in problems}
 
 
+def test_a_problem_names_the_field_what_it_reads_and_what_is_closest(bot: MultiStepProcessor) -> None:
+    """What a reader needs without looking into the text again."""
+    text = '[MULTISTEP:CREATE_WORKFLOW:Tea]\n[MULTISTEP:ADD_STEP:workflow_id:Say:lgo:{"message":"a"}]'
+
+    [problem] = check(bot, text).errors
+
+    assert ("handler", "'lgo'", "log") == (problem.field, problem.read, problem.nearest)
+    assert "lgo" == text[slice(*problem.position)]
+
+
 def test_a_correction_is_offered_also_where_another_code_has_none(bot: MultiStepProcessor) -> None:
     """What can be put right is told, beside what cannot."""
     problems = check(bot, f"{HEAD}{BOIL}[MULTISTEP:EXECUT:workflow_id]\n[MULTISTEP:FLY:me]").errors

@@ -1,7 +1,5 @@
 """JSON as language models write it: what is certain is repaired and said, everything else is an error with a place."""
 
-
-
 from __future__ import annotations
 
 import json

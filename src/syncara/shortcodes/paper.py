@@ -15,6 +15,7 @@ from syncara.abc import Chat
 from syncara.commands.desk import Desk
 from syncara.commands.draft import Draft, Said
 from syncara.commands.registry import Command
+from syncara.core.check import shown
 from syncara.core.errors import Problem, SyncaraError, ValidationError
 from syncara.core.model import Author
 from syncara.shortcodes import suspicions
@@ -149,8 +150,7 @@ def _located(call: Call, problem: Problem) -> CodeProblem:
     field = {"global_timeout": "timeout", "max_parallel_steps": "max_parallel", "retry_count": "retries"}.get(
         field, field
     )
-    known = {name for name in call.args if name == field}
-    if not known:  # a step of a list, or the definition as a whole
+    if field not in call.args:  # a step of a list, or the definition as a whole
         field = "steps" if "steps" in call.args and _LISTED.search(problem.where) else ""
     guess = problem.fix.partition("Did you mean '")[2].partition("'")[0]
     return CodeProblem(
@@ -158,5 +158,6 @@ def _located(call: Call, problem: Problem) -> CodeProblem:
         position=call.spans.get(field, call.span),
         shortcode=call.shortcode,
         field=field,
+        read=shown(call.args[field]) if field in call.args else "",
         nearest=guess,
     )

@@ -43,7 +43,13 @@ _WORDS: dict[str, Any] = {
 }
 _BARE_END = re.compile(rf"[,;]\s*(?:{_NEXT_KEY})|\s+(?=[\"'“][^\"'”\n]{{1,60}}[\"'”]\s*[:=])|[}}\]\n]|[,;]\s*$|$")
 _BARE_ITEM_END = re.compile(r"[,\]}\n]|$")
-_FIELD_AFTER = re.compile(r":(?=\s*(?:step|[A-Z0-9\[]))")
+_SURE = re.compile(
+    r"(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|(?:true|false|null|none|undefined)\b)"
+    r"(?=\s*(?:[,;}\]:\n\"'“]|//|/\*|#|$))",
+    re.IGNORECASE,
+)
+_TIME = re.compile(r"\d{1,2}:\d\d\s*[,}\"']")
+_GROUPED = re.compile(r",\d")  # `"seconds":1,200`: no key can follow there
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _ESCAPED_OPENER = re.compile(r"[{\[]\s*(\\+)[\"']")
@@ -103,14 +109,19 @@ class _Reader:
 
     def _members(self, depth: int) -> dict[str, Any]:
         found: dict[str, Any] = {}
+        listed = False
         while True:
             char = self._skip()
+            if char == "]" and listed:
+                self.pos, listed = self.pos + 1, False
+                continue
             if not char or (char == "]" and not self._is_stray("]")) or self._is_next_field(found):
                 return found
             if char == "{" and found:
                 if "[" in self._open:
                     return found  # its own brace was forgotten
                 self._go_on_as_list(found, depth)
+                listed = True
                 continue
             if char in "},;]":
                 self.pos += 1
@@ -235,12 +246,14 @@ class _Reader:
     def _bare(self, *, in_object: bool) -> Any:
         """A value without quotes."""
         text = self._text
+        sure = _SURE.match(text, self.pos)
+        grouped = sure is not None and in_object and _GROUPED.match(text, sure.end())
+        if sure is not None and not grouped and not _TIME.match(text, self.pos):
+            self.pos = sure.end()
+            return _plain_value(sure.group())
         end = (_BARE_END if in_object else _BARE_ITEM_END).search(text, self.pos)
         assert end is not None
         stop = end.start()
-        field = _FIELD_AFTER.search(text, self.pos, stop)
-        if field is not None and (number := text[self.pos : field.start()].strip()) and number[-1].isdigit():
-            stop = field.start()
         written = text[self.pos : stop].strip()
         comment = re.search(r"\s(?://|#)", written)
         if comment is not None:
@@ -248,15 +261,20 @@ class _Reader:
         self.pos = stop
         if not written or _BLANK.fullmatch(written):
             raise Hopeless
-        if written.casefold() in _WORDS:
-            return _WORDS[written.casefold()]
-        if _THOUSANDS.fullmatch(written):
-            return Ambiguous(written)
-        if _SURE_NUMBER.fullmatch(written):
-            return float(written) if re.search(r"[.eE]", written) else int(written)
-        if _UNDERSCORED.fullmatch(written):
-            return int(written.replace("_", ""))
-        return _unescaped(written.strip(_QUOTES))
+        return _plain_value(written)
+
+
+def _plain_value(written: str) -> Any:
+    """What a text without quotes says."""
+    if written.casefold() in _WORDS:
+        return _WORDS[written.casefold()]
+    if _THOUSANDS.fullmatch(written):
+        return Ambiguous(written)
+    if _SURE_NUMBER.fullmatch(written):
+        return float(written) if re.search(r"[.eE]", written) else int(written)
+    if _UNDERSCORED.fullmatch(written):
+        return int(written.replace("_", ""))
+    return _unescaped(written.strip(_QUOTES))
 
 
 def _unescaped(written: str) -> str:
@@ -296,8 +314,4 @@ def bare_value(written: str) -> Any:
         except Hopeless:
             return written
         return loose.value
-    if written.casefold() in _WORDS:
-        return _WORDS[written.casefold()]
-    if _SURE_NUMBER.fullmatch(written):
-        return float(written) if re.search(r"[.eE]", written) else int(written)
-    return written.strip(_QUOTES)
+    return _plain_value(written)

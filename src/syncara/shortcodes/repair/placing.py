@@ -22,7 +22,6 @@ _MARKER = re.compile(r"[ \t]*(?:(?:[-*+•]|\d+[.)]|#+|>)[ \t]*)*[*_]*\Z")
 _FIRST_FIELD = re.compile(r"\[[\w\s]+:[\w\s]+:\s*")
 _WRAPPED = re.compile(r"[ \t\"'“”‘’«»()\[\]{}<>*_|~]*(?:</?\w+>)?[ \t\"'“”‘’«»()|.,;!]*")
 _FIELDS_FOLLOW = re.compile(r"[\]}]*\s*:[^\s\]:]")
-_NEXT_SENTENCE = re.compile(r"\s+[A-Z0-9\"“'(]")
 
 Problems = Mapping[int, Sequence[CodeProblem]]
 
