@@ -73,7 +73,9 @@ def escaped(text: str) -> str:
 
 def quoted(text: str) -> str:
     """The same where the text may begin like one in quotes, or like `name=value`."""
-    return '"' + escaped(text).replace('"', '\\"') + '"'
+    inner = escaped(text)
+    inner = inner[1:] if text.startswith("{") else inner  # in quotes a brace begins no JSON, and is not escaped
+    return '"' + inner.replace('"', '\\"') + '"'
 
 
 @given(STEPS)
