@@ -13,6 +13,7 @@ from syncara.core.graph import Plan
 from syncara.core.model import Workflow
 from syncara.core.views import Execution
 from syncara.handlers.registry import Handlers
+from syncara.policy.effects import same_id
 from syncara.policy.gate import Gate
 from syncara.policy.quotas import Runs
 from syncara.processor import Processor
@@ -48,7 +49,7 @@ class Desk:
 
     def workflow(self, workflow_id: str, owner: Owner) -> Workflow | None:
         workflow = self._store.workflow(workflow_id)
-        return workflow if workflow is not None and same(workflow.chat_id, owner.chat_id) else None
+        return workflow if workflow is not None and same_id(workflow.chat_id, owner.chat_id) else None
 
     def workflows(self, owner: Owner, limit: int = NAMES_SEARCHED, offset: int = 0) -> list[Workflow]:
         """Without their steps, newest first."""
@@ -56,7 +57,7 @@ class Desk:
 
     def summary(self, execution_id: str, owner: Owner) -> Summary | None:
         summary = self._store.summary(execution_id)
-        return summary if summary is not None and same(summary.chat_id, owner.chat_id) else None
+        return summary if summary is not None and same_id(summary.chat_id, owner.chat_id) else None
 
     def latest_summary(self, owner: Owner) -> Summary | None:
         return next(iter(self.summaries(owner, 1)), None)
@@ -109,8 +110,3 @@ class Desk:
 
     async def write(self, additions: Sequence[Addition]) -> None:
         await self._runtime.together([], [], lambda boards, changed: additions)
-
-
-def same(one: Any, other: Any) -> bool:
-    """Whether two ids of chats or people are the same: 5 and '5' are not, nor 1 and True."""
-    return type(one) is type(other) and one == other

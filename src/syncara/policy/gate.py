@@ -16,7 +16,7 @@ from syncara.handlers.failures import FinalError
 from syncara.handlers.rooted import names
 from syncara.policy import judge, quotas, roles, taint
 from syncara.policy.addresses import PublicWeb, judge_url
-from syncara.policy.effects import effect, effects, site, steps_of, unescaped
+from syncara.policy.effects import effect, effects, same_id, site, steps_of, unescaped
 from syncara.policy.judge import lines_of
 from syncara.policy.plan import plan_hash
 from syncara.policy.policy import CommandKind, Id, Policy, Role
@@ -189,7 +189,7 @@ class Gate:
 
 def is_private(chat_id: Any, user_id: Any) -> bool:
     """Whether a chat is one person's with the bot: on Telegram both have the same id."""
-    return chat_id is not None and type(chat_id) is type(user_id) and chat_id == user_id
+    return chat_id is not None and same_id(chat_id, user_id)
 
 
 def _out_of_bounds(workflow: Workflow) -> list[Problem]:
