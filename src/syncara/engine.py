@@ -8,6 +8,7 @@ import weakref
 from collections import ChainMap
 from collections.abc import Collection, Mapping, MutableMapping
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from syncara import settings
@@ -18,7 +19,7 @@ from syncara.core.errors import ValidationError
 from syncara.core.graph import Plan
 from syncara.documents import open_documents
 from syncara.documents.embedded import EmbeddedDocuments
-from syncara.handlers import basic, communication, context, data, files, web
+from syncara.handlers import basic, communication, context, data, files, rooted, web
 from syncara.handlers.registry import Handlers
 from syncara.policy import policy as rules
 from syncara.policy.approvals import Approvals
@@ -111,7 +112,7 @@ class Engine:
         gate = self.gate
         return [
             *(data.handlers(self.documents, gate.scope) if self.documents is not None else ()),
-            *files.handlers(self.chosen.workspace),
+            *files.handlers(self.chosen.workspace, gate.roots),
             *web.handlers(guard=gate.public_web, secrets=secrets, may_use=gate.secret),
         ]
 
@@ -143,10 +144,19 @@ def _settings(given: Given) -> settings.Settings:
 
 
 def _policy(given: Given, chosen: settings.Settings) -> rules.Policy:
+    """The policy that was given or chosen. Raises ValidationError with everything that is wrong in it."""
     policy = given.get("policy")
-    if isinstance(policy, rules.Policy):
-        return policy
-    return rules.Policy() if chosen.policy is None else rules.load(chosen.policy)
+    if not isinstance(policy, rules.Policy):
+        policy = rules.Policy() if chosen.policy is None else rules.load(chosen.policy)
+    workspace = (chosen.workspace or files.WORKSPACE).absolute()
+    apart = {"the chats' own folders": workspace / rooted.CHATS, "the database": Path(chosen.database)}
+    if chosen.policy is not None:
+        apart["the policy file"] = chosen.policy
+    if chosen.secrets is not None:
+        apart["the file of secrets"] = Path(chosen.secrets)
+    if problems := rules.misplaced_roots(policy, workspace, apart):
+        raise ValidationError(problems)
+    return policy
 
 
 def _notifier(urls: str | None) -> Notifier:

@@ -21,6 +21,7 @@ class Attempt(NamedTuple):
 
     idempotency_key: str = "execution:step"
     attempt: int = 1
+    author: str = "developer"
 
 
 def called(handler: Handler, params: Mapping[str, Any], attempt: Attempt) -> Any:

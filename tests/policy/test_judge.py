@@ -23,6 +23,7 @@ STRICTNESS: dict[str, int] = {"allow": 0, "approve": 1, "deny": 2}
 
 Case = tuple[str, dict[str, Any], Decision]
 URL = "https://api.example.com/v1"
+ROOTS = {"a": {"path": "/srv/a", "files": ["read"]}}
 DEFAULTS: list[Case] = [
     ("delay", {"seconds": 5}, "allow"),
     ("log", {"message": "Hi"}, "allow"),
@@ -122,6 +123,13 @@ def test_a_handler_s_line_holds_where_no_address_is_named(
         ({"files": ["read"]}, "file_operation", {"operation": "read", "file_path": "a"}, "allow"),
         ({"files": ["read"]}, "file_operation", {"operation": "write", "file_path": "a"}, "approve"),
         ({"files": "deny"}, "file_operation", {"operation": "read", "file_path": "a"}, "deny"),
+        ({"files": "deny", "roots": ROOTS}, "file_operation", {"operation": "read", "file_path": "a/b"}, "allow"),
+        ({"files": "allow", "roots": ROOTS}, "file_operation", {"operation": "write", "file_path": "a/b"}, "approve"),
+        ({"files": "deny", "roots": ROOTS}, "file_operation", {"operation": "read", "file_path": ".//a/./b"}, "allow"),
+        ({"files": "deny", "roots": ROOTS}, "file_operation", {"operation": "read", "file_path": "a"}, "deny"),
+        ({"files": "deny", "roots": ROOTS}, "file_operation", {"operation": "read", "file_path": "A/b"}, "deny"),
+        ({"files": "deny", "roots": ROOTS}, "file_operation", {"operation": "read", "file_path": "b/a/c"}, "deny"),
+        ({"files": "deny", "roots": ROOTS}, "file_operation", {"operation": "read", "file_path": "a/../b"}, "deny"),
         ({"collections": {"own": []}}, "database_operation", {"operation": "find", "collection": "a"}, "approve"),
         ({"collections": {"own": "allow"}}, "database_operation", {"operation": "delete", "collection": "a"}, "allow"),
         (
@@ -219,6 +227,8 @@ def test_what_is_own_follows_the_chat_that_it_runs_in() -> None:
         ({}, "database_operation", {"operation": "delete", "collection": "a"}, False),
         ({"collections": {"shared": {"a": []}}}, "database_operation", {"operation": "find", "collection": "a"}, True),
         ({}, "file_operation", {"operation": "write", "file_path": "a"}, False),
+        ({"roots": ROOTS}, "file_operation", {"operation": "write", "file_path": "a"}, False),
+        ({"roots": ROOTS}, "file_operation", {"operation": "write", "file_path": "a/b"}, True),
         ({}, "api_call", {"url": URL}, False),
     ],
 )

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from syncara.core.errors import ValidationError
-from syncara.policy.policy import Collections, Policy, RoleRules, Rules, load, read, unknown_names
+from syncara.policy.policy import Collections, Policy, RoleRules, Root, Rules, load, read, unknown_names
 from syncara.policy.quotas import UNLIMITED, Quotas
 
 COMPLETE = """
@@ -18,6 +18,10 @@ owners = [123456789]                # may approve everywhere
 members = "anyone"                  # or a list of ids: nobody else may ask for anything
 send_to = [-1001111111111]          # other chats that may be written to without approval
 files = ["read"]                    # what needs no approval in a chat's own folder
+
+[roots.handbook]                    # another folder, which chats share: its files are handbook/...
+path = "/srv/handbook"
+files = ["read"]                    # what needs no approval there
 
 [handlers]                          # allow: never ask; approve: ask, unless a line below allows it; deny: never
 notification = "approve"
@@ -70,6 +74,7 @@ def test_a_complete_file_gives_one_typed_object(tmp_path: Path) -> None:
     general = Rules(
         send_to=(-1001111111111,),
         files=("read",),
+        roots={"handbook": Root("/srv/handbook", ("read",))},
         handlers={"notification": "approve", "report": "deny"},
         web=hosts,
         collections=Collections(shared={"products": ("find",)}),
@@ -160,6 +165,16 @@ def test_each_author_has_quotas_of_its_own() -> None:
         ('members = "everyone"', "wrong_type", "members", "write a list"),
         ('files = ["raed"]', "wrong_value", "files[0]", "Did you mean 'read'?"),
         ('files = "alow"', "wrong_value", "files", "Did you mean 'allow'?"),
+        ("[roots.a]", "missing_key", "roots.a", "path = "),
+        ('[roots]\na = "/srv"', "wrong_type", "roots.a", "write [roots.a]"),
+        ("[roots.a]\npath = 5", "wrong_type", "roots.a.path", "write text"),
+        ('[roots.a]\npath = ""', "wrong_type", "roots.a.path", "write text"),
+        ('[roots.a]\npath = "~/a"', "wrong_value", "roots.a.path", "without '~'"),
+        ('[roots.a]\npath = "../a"', "wrong_value", "roots.a.path", "'..'"),
+        ('[roots.a]\npath = "/srv"\nfile = "allow"', "unknown_key", "roots.a.file", "Did you mean 'files'?"),
+        ('[roots.a]\npath = "/srv"\nfiles = ["find"]', "wrong_value", "roots.a.files[0]", "choose one"),
+        ('[roots."a/b"]\npath = "/srv"', "wrong_value", 'roots."a/b"', "handbook"),
+        ('[roots.".."]\npath = "/srv"', "wrong_value", 'roots.".."', "handbook"),
         ('[handlers]\nlog = "alow"', "wrong_value", "handlers.log", "Did you mean 'allow'?"),
         ('[handlers]\nlog = ["allow"]', "wrong_value", "handlers.log", "choose one"),
         ('handlers = "allow"', "wrong_type", "handlers", "write [handlers]"),

@@ -9,7 +9,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -51,7 +51,15 @@ _FIELDS = {
 }
 
 
-def handlers(workspace: Path | None = None) -> list[Handler]:
+def no_roots(chat_id: Any) -> Mapping[str, str]:
+    """A chat without shared roots."""
+    return {}
+
+
+def handlers(
+    workspace: Path | None = None, shared_roots: Callable[[Any], Mapping[str, str]] = no_roots
+) -> list[Handler]:
+    """`shared_roots`: by name, the folders that a chat has in common with the program; see `rooted`."""
     root = (WORKSPACE if workspace is None else workspace).absolute()
 
     def file_operation(step: StepInput, execution: ExecutionInput) -> Any:
@@ -59,15 +67,14 @@ def handlers(workspace: Path | None = None) -> list[Handler]:
         p: FileParams = step.params
         _require_encoding(p.encoding)
         making = p.operation in ("write", "append")
-        if getattr(execution, "author", "developer") == "developer":
+        if execution.author == "developer":
             path = _located(root, p)
-            opened = _by_path(root, path, p, making=making)
+            way = _by_path(root, path, p, making=making)
         else:
             path = Path(*rooted.names(p.file_path))
-            folders = making and p.create_folders
-            opened = rooted.opened(root, execution.chat_id, path.parent, make_root=making, make_folders=folders)
+            way = _guarded(root, path, shared_roots(execution.chat_id), execution.chat_id, p, making=making)
         try:
-            with opened as access:
+            with way as access:
                 return _done(path, p, execution, access)
         except OSError as error:
             if p.operation == "delete" and error.errno == errno.ENOENT:
@@ -124,12 +131,27 @@ def _located(root: Path, p: FileParams) -> Path:
 
 @contextlib.contextmanager
 def _by_path(root: Path, path: Path, p: FileParams, *, making: bool) -> Iterator[disk.Access]:
-    """A developer's way to the file, the counterpart of `rooted.opened`."""
+    """A developer's way to the file, the counterpart of `_guarded`."""
     if making and p.create_folders:
         disk.make_folder(path.parent)
     elif making and not Path(p.file_path).is_absolute():
         disk.make_folder(root)
     yield disk.BY_PATH
+
+
+@contextlib.contextmanager
+def _guarded(
+    root: Path, path: Path, shared: Mapping[str, str], chat_id: Any, p: FileParams, *, making: bool
+) -> Iterator[disk.Access]:
+    """An assistant's way to the file: in its chat's folder, or in a shared root."""
+    folders, make_folders = path.parts[:-1], making and p.create_folders
+    name = rooted.root_of(path.parts, shared)
+    if name is None:
+        way = rooted.opened_own(root, chat_id, folders, make_root=making, make_folders=make_folders)
+    else:
+        way = rooted.opened_shared(root / shared[name], folders[1:], make_folders=make_folders)
+    with way as access:
+        yield access
 
 
 def _resolved(path: Path) -> Path:

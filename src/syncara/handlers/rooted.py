@@ -1,5 +1,7 @@
 """Files of workflows that an assistant wrote: each chat has a folder, and no path leads out of it.
 
+Besides, the policy can name shared roots: folders that chats have in common with the program.
+
 What a path looks like proves nothing, since a link can lie anywhere and the tree can change at any moment. So the way
 to a file goes from open folder to open folder, follows no link, and each thing is judged once more when it is open: it
 must be an ordinary file that has no other name. What is mounted below the folder counts as inside.
@@ -13,7 +15,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -85,26 +87,60 @@ def folder_name(chat_id: Any) -> str:
     return "hash-" + hashlib.sha256(chat_id.encode(errors="surrogatepass")).hexdigest()
 
 
+def root_of(path: tuple[str, ...], shared: Collection[str]) -> str | None:
+    """The shared root that a path, as `names` reads it, lies in: its first folder; None: the chat's own folder."""
+    return path[0] if len(path) > 1 and path[0] in shared else None
+
+
 # The way there.
 
 
 @contextlib.contextmanager
-def opened(
-    workspace: Path, chat_id: Any, folder: Path, *, make_root: bool, make_folders: bool
+def opened_own(
+    workspace: Path, chat_id: Any, folders: tuple[str, ...], *, make_root: bool, make_folders: bool
 ) -> Iterator[disk.Access]:
-    """The files in `folder` of the chat's folder, which is opened once: a swap on the way to it changes nothing later.
+    """The files in a folder of the chat's folder.
 
-    make_root: make the workspace and the chat's folder if they are missing; make_folders: `folder`, too.
+    make_root: make the workspace and the chat's folder if they are missing; make_folders: `folders`, too.
     Raises FinalError with code `path_refused`, or `unsupported` where the system has no such way; FileNotFoundError.
     """
-    if os.open not in os.supports_dir_fd:
-        message = "this system cannot keep an assistant's files in one folder"
-        raise FinalError("unsupported", message, fix="run Syncara on Linux or macOS")
+    _require_support()
     if make_root:
         disk.make_folder(workspace)
     way = [(name, 0o700 if make_root else None) for name in (CHATS, folder_name(chat_id))]
-    way += [(name, 0o777 if make_folders else None) for name in folder.parts]
-    here = os.open(workspace, _FOLDER)
+    with _opened(os.open(workspace, _FOLDER), way + _way(folders, make_folders)) as access:
+        yield access
+
+
+@contextlib.contextmanager
+def opened_shared(root: Path, folders: tuple[str, ...], *, make_folders: bool) -> Iterator[disk.Access]:
+    """The files in a folder of a shared root, which is there or is not: nothing makes it.
+
+    Raises as `opened_own`, and FinalError with code `no_root`.
+    """
+    _require_support()
+    try:
+        base = os.open(root, _FOLDER)
+    except OSError as error:
+        message = f"this shared folder cannot be opened: {error.strerror}"
+        raise FinalError("no_root", message, "'file_path'", "ask the bot's owner, whose policy file names it") from None
+    with _opened(base, _way(folders, make_folders)) as access:
+        yield access
+
+
+def _require_support() -> None:
+    if os.open not in os.supports_dir_fd:
+        message = "this system cannot keep an assistant's files in one folder"
+        raise FinalError("unsupported", message, fix="run Syncara on Linux or macOS")
+
+
+def _way(folders: tuple[str, ...], make: bool) -> list[tuple[str, int | None]]:
+    return [(name, 0o777 if make else None) for name in folders]
+
+
+@contextlib.contextmanager
+def _opened(here: int, way: list[tuple[str, int | None]]) -> Iterator[disk.Access]:
+    """The files at the end of a way that is gone once: a swap on it changes nothing later. Closes `here`."""
     try:
         for name, mode in way:
             inner = _entered(here, name, mode)

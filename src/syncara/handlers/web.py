@@ -179,7 +179,7 @@ def handlers(
 
 
 def _by_assistant(execution: ExecutionInput) -> bool:
-    return getattr(execution, "author", "developer") != "developer"
+    return execution.author != "developer"
 
 
 # What goes out.

@@ -174,6 +174,10 @@ class Gate:
             return ""
         return "chat " + msgspec.json.encode(execution.chat_id).decode()
 
+    def roots(self, chat_id: Any) -> dict[str, str]:
+        """The folders that a chat has in common with the program, by the names with which paths in them begin."""
+        return {name: root.path for name, root in self.policy.rules(chat_id).roots.items()}
+
     def public_web(self, step: StepInput, execution: ExecutionInput) -> PublicWeb:
         """Where a call may go: to the public web, as far as the policy and the approved plan go. Redirects too."""
         written = Step(step.id, step.name, "api_call", dict(step.written))

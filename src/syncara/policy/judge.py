@@ -14,6 +14,8 @@ import msgspec
 
 from syncara.core.errors import Problem
 from syncara.core.model import Step
+from syncara.handlers.failures import FinalError
+from syncara.handlers.rooted import names, root_of
 from syncara.policy import taint
 from syncara.policy.effects import Effect, effect, same_id
 from syncara.policy.policy import Decision, Grant, Policy, Role, Rules
@@ -117,6 +119,8 @@ def _judge_one(rules: Rules, asked: Effect, chat_id: Any, role: Role, declares: 
         asked = _owned(asked, asked.address is None or same_id(asked.address, chat_id))
     elif asked.kind == "collection":
         asked = _owned(asked, asked.address not in rules.collections.shared)
+    elif asked.kind == "file":
+        asked = _owned(asked, _root(rules, asked) is None)
     handler = _handler_line(rules, asked.handler)
     decision, rule = _combined(handler, _line(rules, asked))
     taken = rules.role[role].handlers.get(asked.handler, "allow")
@@ -125,6 +129,14 @@ def _judge_one(rules: Rules, asked: Effect, chat_id: Any, role: Role, declares: 
     if asked.kind == "custom" and decision == "allow" and not declares(asked.handler):
         decision, rule = "approve", f"the handler '{asked.handler}' is not registered with ai=True"
     return Judged(asked, decision, rule)
+
+
+def _root(rules: Rules, asked: Effect) -> str | None:
+    """The shared root that a file lies in; a path that leads nowhere lies in none, and is refused elsewhere."""
+    try:
+        return root_of(names(str(asked.address)), rules.roots)
+    except FinalError:
+        return None
 
 
 def _owned(asked: Effect, own: bool) -> Effect:
@@ -152,6 +164,9 @@ def _line(rules: Rules, asked: Effect) -> Ruling | None:
             return _web(rules, site, asked.operation)
         case Effect(kind="web"):
             return "deny", "the URL names no plain host"
+        case Effect(kind="file", own=False):
+            name = str(_root(rules, asked))
+            return _granted(f"roots.{name}.files", rules.roots[name].files, asked.operation)
         case Effect(kind="file"):
             return _granted("files", rules.files, asked.operation)
         case Effect(kind="collection", own=False, address=str(name)):

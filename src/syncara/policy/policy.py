@@ -7,10 +7,10 @@ only take away from that. The developer's own workflows are held by `[quotas.dev
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping
-from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -54,6 +54,15 @@ class Collections(msgspec.Struct, frozen=True):
     """Collections that the chat has in common with the program, and with every chat that shares them."""
 
 
+class Root(msgspec.Struct, frozen=True):
+    """A folder that chats have in common with the program; a path in it begins with the root's name."""
+
+    path: str
+    """Absolute, or in the workspace folder."""
+    files: Grant = ()
+    """What needs no approval there."""
+
+
 class Rules(msgspec.Struct, frozen=True):
     """What holds in one chat; its fields, and theirs, are named as in the file."""
 
@@ -64,7 +73,9 @@ class Rules(msgspec.Struct, frozen=True):
     send_to: tuple[Id, ...] = ()
     """Other chats that may be written to without approval."""
     files: Grant = ()
-    """In the chat's own folder, the only one."""
+    """In the chat's own folder."""
+    roots: dict[str, Root] = {}
+    """Other folders, by the name with which a path in them begins: that name is no folder of the chat's own, then."""
     handlers: dict[str, Decision] = {}
     """Those that are not named follow `judge.DEFAULTS`."""
     web: dict[str, Grant] = {}
@@ -96,7 +107,7 @@ class Policy(msgspec.Struct, frozen=True):
         return self.developer if author == "developer" else self.rules(chat_id).quotas
 
 
-def load(path: str | PathLike[str]) -> Policy:
+def load(path: str | os.PathLike[str]) -> Policy:
     """The policy of a TOML file. Raises ValidationError with everything that is wrong in it."""
     try:
         raw = tomllib.loads(Path(path).read_text("utf-8"))
@@ -138,6 +149,21 @@ def unknown_names(policy: Policy, handlers: Collection[str], shortcodes: Collect
     return list(found)
 
 
+def misplaced_roots(policy: Policy, workspace: Path, apart: Mapping[str, Path]) -> list[Problem]:
+    """Roots that overlap with what no chat may reach through them; `apart` says by its name what that is."""
+    found: dict[Problem, None] = {}
+    for rules in (policy.general, *policy.chats.values()):
+        for name, root in rules.roots.items():
+            folder = Path(os.path.realpath(workspace / root.path))
+            for what, path in apart.items():
+                there = Path(os.path.realpath(path))
+                if there.is_relative_to(folder) or folder.is_relative_to(there):
+                    message = f"its folder {folder} holds {what}, or lies in it"
+                    problem = Problem("root_refused", f"policy, roots.{name}", message, "name a folder of its own")
+                    found[problem] = None
+    return list(found)
+
+
 def _over(old: Any, given: Any) -> Any:
     """`given` laid over `old`: tables line by line, anything else as a whole."""
     if not isinstance(given, dict):
@@ -168,6 +194,7 @@ class _Reader:
             "members": self._members,
             "send_to": self.ids,
             "files": self._grant(FILE_OPERATIONS),
+            "roots": self._names(self._root, self._root_name),
             "handlers": self._names(self._decision),
             "web": self._names(self._grant(METHODS), self._host),
             "collections": self._collections,
@@ -282,6 +309,28 @@ class _Reader:
     def _collections(self, value: Any, place: str) -> dict[str, Any]:
         grant = self._grant(COLLECTION_OPERATIONS)
         return self.table(value, place, {"own": grant, "shared": self._names(grant)})
+
+    def _root_name(self, key: str, place: str) -> str:
+        if not _BARE_KEY.fullmatch(key):
+            message = "the name of a root is the first folder of paths, of letters, digits, '_' and '-'"
+            self._refuse("wrong_value", place, message, "write it as handbook")
+        return key
+
+    def _root(self, value: Any, place: str) -> Root:
+        lines = {"path": self._root_path, "files": self._grant(FILE_OPERATIONS)}
+        given = {"path": "", **self.table(value, place, lines)}
+        if isinstance(value, dict) and "path" not in value:
+            self._refuse("missing_key", place, "the root has no 'path'", 'add a line such as path = "/srv/handbook"')
+        return Root(**given)
+
+    def _root_path(self, value: Any, place: str) -> str:
+        if not isinstance(value, str) or not value or "\0" in value:
+            self._refuse("wrong_type", place, f"it must be the path of a folder, and is {shown(value)}", "write text")
+            return ""
+        if value.startswith("~") or ".." in Path(value).parts:
+            message = f"the path is absolute, or in the workspace folder, and is {shown(value)}"
+            self._refuse("wrong_value", place, message, "write it without '~' and '..'")
+        return value
 
     def _roles(self, value: Any, place: str) -> dict[str, Any]:
         def role(value: Any, place: str) -> dict[str, Any]:

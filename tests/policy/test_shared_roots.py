@@ -1,0 +1,196 @@
+"""Folders that chats have in common with the program: the policy names them, and no path leads out of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from syncara import MultiStepProcessor, NonRetryableError
+from syncara.abc import ExecutionInput
+from syncara.core.errors import SyncaraError, ValidationError
+from syncara.handlers import files
+from syncara.policy.policy import read
+from syncara.runtimes.driver import StepInput
+from tests.policy.test_file_guard import CANARY, PARAMS, REFUSED, Attempt, Ground, tree
+
+WITHIN = {
+    reason: line
+    for reason, line in REFUSED.items()
+    if not line["path"].startswith(("/", "{")) and {".", ".."}.isdisjoint(line.get("tree", {}))
+}
+"""Paths that stay what they are behind the name of a root."""
+OWNER, MEMBER, GROUP = 1, 2, -100
+READ = (
+    '[MULTISTEP:QUICK_WORKFLOW:Look:[{"name":"Read","handler":"file_operation",'
+    '"params":{"operation":"read","file_path":"handbook/leave.txt"}}]]'
+)
+WRITE = (
+    '[MULTISTEP:QUICK_WORKFLOW:Keep:[{"name":"Write","handler":"file_operation",'
+    '"params":{"operation":"write","file_path":"handbook/leave.txt","content":"none"}}]]'
+)
+
+
+def do(workspace: Path, roots: Mapping[str, str], operation: str, path: str, chat_id: Any = 5) -> Any:
+    """What file_operation returns in an assistant's workflow, in a chat with these roots."""
+    handler = files.handlers(workspace, lambda _: roots)[0]
+    given = {"operation": operation, "file_path": path, **PARAMS[operation]}
+    step = StepInput("step", "Step", msgspec.convert(given, files.FileParams))
+    return handler.fn(step, cast("ExecutionInput", Attempt(chat_id=chat_id)))
+
+
+@pytest.fixture
+def handbook(tmp_path: Path) -> Path:
+    folder = tmp_path / "srv" / "handbook"
+    folder.mkdir(parents=True)
+    (folder / "leave.txt").write_text("30 days")
+    return folder
+
+
+# The handler.
+
+
+@pytest.mark.parametrize("operation", PARAMS)
+def test_a_path_that_begins_with_a_root_lies_in_it_in_every_chat(
+    tmp_path: Path, handbook: Path, operation: str
+) -> None:
+    """And nothing is made in the chats' own folders."""
+    roots = {"handbook": str(handbook)}
+
+    for chat_id in (5, 6):
+        (handbook / "notes.txt").write_text("new\n")
+        do(tmp_path / "workspace", roots, operation, "handbook/notes.txt", chat_id)
+
+    assert not (tmp_path / "workspace").exists()
+    assert {"read": "new\n", "write": "new\n", "append": "new\nmore\n"}.get(operation) == (
+        (handbook / "notes.txt").read_text() if operation != "delete" else None
+    )
+
+
+def test_a_relative_root_lies_in_the_workspace(tmp_path: Path) -> None:
+    """Where the workflows of the developer write."""
+    (tmp_path / "books").mkdir()
+    (tmp_path / "books" / "leave.txt").write_text("30 days")
+
+    assert "30 days" == do(tmp_path, {"handbook": "books"}, "read", "handbook/leave.txt")
+
+
+def test_only_the_first_folder_of_a_path_names_a_root(tmp_path: Path, handbook: Path) -> None:
+    """A file of that name, and a folder further in, are the chat's own."""
+    roots = {"handbook": str(handbook)}
+    before = tree(handbook)
+
+    for path in ("handbook", "a/handbook/leave.txt", "Handbook/leave.txt"):
+        do(tmp_path, roots, "write", path)
+
+    assert before == tree(handbook)
+    assert (tmp_path / "chats" / "number-5" / "handbook").is_file()
+
+
+@pytest.mark.parametrize("operation", PARAMS)
+@pytest.mark.parametrize("reason", WITHIN)
+def test_a_hostile_path_in_a_root_reads_and_changes_nothing(tmp_path: Path, reason: str, operation: str) -> None:
+    """The root is guarded as a chat's own folder is."""
+    ground = Ground(tmp_path)
+    ground.root = tmp_path / "shared" / "handbook"
+    ground.filled["{root}"] = str(ground.root)
+    ground.build(WITHIN[reason].get("tree", {}))
+    before = ground.everything()
+
+    with pytest.raises(SyncaraError) as caught:
+        do(
+            ground.workspace,
+            {"handbook": str(ground.root)},
+            operation,
+            "handbook/" + ground.fill(WITHIN[reason]["path"]),
+        )
+
+    assert before == ground.everything()
+    assert "path_refused" == caught.value.code
+    assert CANARY not in str(caught.value)
+
+
+@pytest.mark.parametrize("operation", PARAMS)
+def test_a_root_that_is_not_there_is_not_made(tmp_path: Path, operation: str) -> None:
+    """The failure is final, and tells the chat nothing of the disk."""
+    with pytest.raises(NonRetryableError) as caught:
+        do(tmp_path, {"handbook": str(tmp_path / "srv")}, operation, "handbook/leave.txt")
+
+    assert "no_root" == cast("SyncaraError", caught.value).code
+    assert str(tmp_path) not in str(caught.value)
+    assert [] == list(tmp_path.iterdir())
+
+
+# The policy.
+
+
+def opened(base: Path, raw: Mapping[str, Any]) -> MultiStepProcessor:
+    return MultiStepProcessor(base / "bot.db", policy=read(raw), workspace=base / "workspace", announce=False)
+
+
+async def test_a_chat_reads_a_root_and_a_change_of_it_needs_an_owner(tmp_path: Path, handbook: Path) -> None:
+    """The person of a private chat may not say yes to what reaches others."""
+    root = {"handbook": {"path": str(handbook), "files": ["read"]}}
+    raw = {"owners": [OWNER], "roots": root}
+    async with opened(tmp_path, raw) as bot:
+        seen = await bot.process_reply(READ, chat_id=MEMBER, user_id=MEMBER)
+        run = await bot.wait(seen.execution_ids[0], 10)
+        asked = await bot.process_reply(WRITE, chat_id=MEMBER, user_id=MEMBER)
+        (approval,) = bot.list_approvals()
+
+        assert run.steps["Read"].result is not None
+        assert "30 days" == run.steps["Read"].result.data
+        assert (OWNER,) == approval.approvers
+        assert [("handbook/leave.txt", False)] == [(each.address, each.own) for each in approval.effects]
+
+        await bot.approve(approval.id, user_id=OWNER)
+        await bot.wait(asked.execution_ids[0], 10)
+
+    assert "none" == (handbook / "leave.txt").read_text()
+
+
+async def test_a_root_of_one_chat_is_no_root_of_another(tmp_path: Path, handbook: Path) -> None:
+    """There the same path names the chat's own folder."""
+    root = {"handbook": {"path": str(handbook), "files": ["read"]}}
+    raw = {"files": "allow", "chat": [{"id": GROUP, "roots": root}]}
+    async with opened(tmp_path, raw) as bot:
+        seen = await bot.process_reply(READ, chat_id=7, user_id=MEMBER)
+        run = await bot.wait(seen.execution_ids[0], 10)
+
+    result = run.steps["Read"].result
+    assert result is not None
+    assert not result.success
+    assert "there is no such file" in str(result.error)
+
+
+@pytest.mark.parametrize(
+    ("folder", "what"),
+    [
+        ("workspace", "the chats' own folders"),
+        ("workspace/chats", "the chats' own folders"),
+        ("workspace/chats/number-5", "the chats' own folders"),
+        ("data", "the database"),
+        (".", "the database"),
+        ("link", "the database"),
+    ],
+)
+def test_a_root_that_holds_what_is_not_for_chats_is_refused_at_the_start(
+    tmp_path: Path, folder: str, what: str
+) -> None:
+    """Through links, too, and before anything is opened."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "link").symlink_to("data")
+    policy = read({"chat": [{"id": 5, "roots": {"handbook": {"path": str(tmp_path / folder)}}}]})
+
+    with pytest.raises(ValidationError) as caught:
+        MultiStepProcessor(
+            tmp_path / "data" / "bot.db", policy=policy, workspace=tmp_path / "workspace"
+        ).list_workflows()
+
+    problem = caught.value.problems[-1]
+    assert ("root_refused", "policy, roots.handbook") == (problem.code, problem.where)
+    assert what in str(caught.value)
+    assert not (tmp_path / "data" / "bot.db").exists()
