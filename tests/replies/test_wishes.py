@@ -17,6 +17,7 @@ from tests.replies.support import Chats
 
 FOLDER = Path(__file__).with_name("wishes")
 WISHES: dict[str, dict[str, Any]] = tomllib.loads((FOLDER / "wishes.toml").read_text("utf-8"))
+READERS = ("first", "second")
 CHAT = 7
 WAIT = '[MULTISTEP:QUICK_WORKFLOW:Wait:[{"name":"Wait","handler":"delay","params":{"seconds":600}}]]'
 SKIP = '[MULTISTEP:QUICK_WORKFLOW:Skip:[{"name":"NAME","handler":"log","params":{"message":"x"},"condition":"False"}]]'
@@ -88,14 +89,13 @@ async def fetch_nothing(step: Any, execution: Any) -> None:
     raise ConnectionError("the service is down")
 
 
-async def carried_out(name: str, wish: dict[str, Any], clock: FakeClock, shelf: Shelf) -> Wished:
+async def carried_out(text: str, wish: dict[str, Any], clock: FakeClock, shelf: Shelf) -> Wished:
     chats = Timed(clock)
     documents = cast(Documents, shelf)
     async with MultiStepProcessor(store=MemoryStore(), messenger=chats, documents=documents, clock=clock) as bot:
         bot.register_handler("fetch", fetch_nothing if wish.get("down") else fetch, ai=True)
         setup = WAIT if wish.get("running") else SKIP.replace("NAME", wish["skipped"]) if "skipped" in wish else ""
         earlier = (await bot.process_reply(setup, chat_id=CHAT, user_id=CHAT)).execution_ids
-        text = (FOLDER / f"{wish.get('reply', name)}.md").read_text("utf-8")
         reply = await bot.process_reply(text, chat_id=CHAT, user_id=CHAT, message_id=1)
         waits = [(e.kind, e.operation, e.address) for each in bot.list_approvals() for e in each.effects]
         runs = reply.execution_ids
@@ -135,12 +135,14 @@ def as_wished(happened: list[tuple[float, str, str]], wanted: list[list[Any]], w
 
 
 @pytest.mark.parametrize("name", WISHES)
-def test_a_wish_comes_true(name: str) -> None:
+@pytest.mark.parametrize("reader", READERS)
+def test_a_wish_comes_true(reader: str, name: str) -> None:
     """The reply is carried out at the first try, and what it does, and when, is what was wished for."""
     wish, clock = WISHES[name], FakeClock()
+    text = (FOLDER / reader / f"{wish.get('reply', name)}.md").read_text("utf-8")
     shelf, loop = Shelf(wish.get("before", {})), VirtualLoop(clock)
     try:
-        came = loop.run_until_complete(carried_out(name, wish, clock, shelf))
+        came = loop.run_until_complete(carried_out(text, wish, clock, shelf))
     finally:
         loop.discard()
 
