@@ -19,7 +19,7 @@ class Entry(msgspec.Struct, forbid_unknown_fields=True):
     why: str = ""
 
 
-def entries(half: str) -> list[Entry]:
-    """The `tuned` or the `held` half."""
-    lines = (HERE / f"broken_{half}.jsonl").read_text("utf-8").splitlines()
+def entries(part: str) -> list[Entry]:
+    """The part of a name: `tuned`, `held` or `fresh`."""
+    lines = (HERE / f"broken_{part}.jsonl").read_text("utf-8").splitlines()
     return [msgspec.json.decode(line, type=Entry) for line in lines]

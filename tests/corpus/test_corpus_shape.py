@@ -7,15 +7,14 @@ from collections import Counter
 
 import pytest
 
-from tests.corpus.entry import HERE, Entry, entries
+from tests.corpus.entry import HERE, entries
 
 ENTRIES_MIN = 320
 CLASSES_MIN = 45
 
 
-TUNED = entries("tuned")
-HELD = entries("held")
-BOTH = TUNED + HELD
+PARTS = {name: entries(name) for name in ("tuned", "held", "fresh")}
+ALL = [entry for part in PARTS.values() for entry in part]
 
 
 def repeated(values: list[str]) -> list[str]:
@@ -29,50 +28,51 @@ def unlike_code(code: str) -> bool:
 
 def test_there_are_enough_entries_and_classes() -> None:
     """A figure in per cent needs some hundred entries behind it."""
-    assert len(BOTH) >= ENTRIES_MIN
-    assert len({entry.class_ for entry in BOTH}) >= CLASSES_MIN
+    assert len(ALL) >= ENTRIES_MIN
+    assert len({entry.class_ for entry in ALL}) >= CLASSES_MIN
 
 
 def test_no_two_entries_share_an_id_or_a_text() -> None:
-    """What is held back is not also in the half that is tuned on."""
-    assert [] == repeated([entry.id for entry in BOTH])
-    assert [] == repeated([" ".join(entry.text.split()) for entry in BOTH])
+    """What is held back is not also in the part that is tuned on."""
+    assert [] == repeated([entry.id for entry in ALL])
+    assert [] == repeated([" ".join(entry.text.split()) for entry in ALL])
 
 
-def test_every_class_is_in_both_halves_with_the_same_weight() -> None:
-    """The two figures are about the same errors."""
-    assert Counter(entry.class_ for entry in TUNED) == Counter(entry.class_ for entry in HELD)
+@pytest.mark.parametrize("part", PARTS)
+def test_every_class_is_in_all_parts_with_the_same_weight(part: str) -> None:
+    """The figures are about the same errors."""
+    assert Counter(entry.class_ for entry in PARTS["tuned"]) == Counter(entry.class_ for entry in PARTS[part])
 
 
 def test_the_readme_describes_exactly_the_classes_there_are() -> None:
     """Each class has one line in a table of the README."""
     classes = (HERE / "README.md").read_text("utf-8").partition("## Classes")[2]
 
-    assert sorted({entry.class_ for entry in BOTH}) == sorted(re.findall(r"^\| `(\w+)` \|", classes, re.MULTILINE))
+    assert sorted({entry.class_ for entry in ALL}) == sorted(re.findall(r"^\| `(\w+)` \|", classes, re.MULTILINE))
 
 
-@pytest.mark.parametrize("half", [TUNED, HELD], ids=["tuned", "held"])
-def test_both_languages_are_well_represented(half: list[Entry]) -> None:
+@pytest.mark.parametrize("part", PARTS)
+def test_both_languages_are_well_represented(part: str) -> None:
     """English and Indonesian each make up two fifths or more."""
-    counts = Counter(entry.language for entry in half)
+    counts = Counter(entry.language for entry in PARTS[part])
 
     assert {"en", "id"} == set(counts)
-    assert min(counts.values()) >= 0.4 * len(half)
+    assert min(counts.values()) >= 0.4 * len(PARTS[part])
 
 
 def test_every_entry_says_what_was_meant_or_why_nothing_can_be_known() -> None:
     """`why` is there exactly when `meant` is empty."""
-    assert [] == [entry.id for entry in BOTH if bool(entry.meant) == bool(entry.why)]
+    assert [] == [entry.id for entry in ALL if bool(entry.meant) == bool(entry.why)]
 
 
 def test_labels_and_setup_are_whole_codes_of_one_line() -> None:
     """They are ready to be pasted, one a line."""
-    assert [] == [(entry.id, code) for entry in BOTH for code in (*entry.setup, *entry.meant) if unlike_code(code)]
+    assert [] == [(entry.id, code) for entry in ALL for code in (*entry.setup, *entry.meant) if unlike_code(code)]
 
 
 def test_no_text_is_already_what_was_meant() -> None:
     """Every entry has an error."""
-    assert [] == [entry.id for entry in BOTH if entry.text.split("\n") == entry.meant or not entry.text.strip()]
+    assert [] == [entry.id for entry in ALL if entry.text.split("\n") == entry.meant or not entry.text.strip()]
 
 
 @pytest.mark.parametrize(
