@@ -9,13 +9,15 @@ import re
 import subprocess
 import sys
 import termios
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.processes import doom, interruptible, under_way
+
 HANG_S = 60
-"""When a process counts as hung. No test waits for it unless it fails."""
+"""When a process counts as hung, and is killed. No test waits for it unless it fails."""
 COMMAND = [sys.executable, "-m", "syncara"]
 BOT = Path(__file__).with_name("programs") / "bot.py"
 # Makes the terminal that it was given its own, as a shell would, so that Ctrl-C reaches it.
@@ -64,11 +66,16 @@ def clean(env: Mapping[str, str] | None) -> dict[str, str]:
     return {**kept, "TERM": "xterm-256color", **(env or {})}
 
 
+def finished(
+    words: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end."""
+    return subprocess.run(words, cwd=cwd, env=clean(env), capture_output=True, text=True, timeout=HANG_S, check=False)
+
+
 def syncara(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
-    return subprocess.run(
-        [*COMMAND, *arguments], cwd=cwd, env=clean(env), capture_output=True, text=True, timeout=HANG_S, check=False
-    )
+    return finished([*COMMAND, *arguments], cwd=cwd, env=env)
 
 
 def document(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
@@ -82,18 +89,15 @@ def document(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 def running(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
     """A command that is under way, whose output is read line by line; killed if it outlives the block."""
     process = subprocess.Popen(
-        [*COMMAND, *arguments],
+        interruptible(*COMMAND[1:], *arguments),
         cwd=cwd,
         env=clean(None),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    with process:
-        try:
-            yield process
-        finally:
-            process.kill()
+    with under_way(process, HANG_S):
+        yield process
 
 
 def read_until(process: subprocess.Popen[str], text: str) -> None:
@@ -109,7 +113,7 @@ class Terminal:
         self._master, slave = pty.openpty()
         termios.tcsetwinsize(slave, (24, 80))
         self.process = subprocess.Popen(
-            [sys.executable, "-c", _ON_TERMINAL, *COMMAND, *arguments],
+            interruptible("-c", _ON_TERMINAL, *COMMAND, *arguments),
             cwd=cwd,
             env=clean(None),
             stdin=slave,
@@ -118,6 +122,7 @@ class Terminal:
             start_new_session=True,
         )
         os.close(slave)
+        self._doom = doom(self.process, HANG_S)
         self.shown = ""
 
     def read(self) -> bool:
@@ -145,4 +150,6 @@ class Terminal:
         while self.read():
             pass
         os.close(self._master)
-        return self.process.wait(HANG_S)
+        code = self.process.wait(HANG_S)
+        self._doom.cancel()
+        return code

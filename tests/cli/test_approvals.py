@@ -21,9 +21,10 @@ from syncara.policy.approvals import ANSWER
 from syncara.stores.sqlite import SqliteStore
 from syncara.testing import FakeClock
 from tests.cli.programs.waiting import WRITE
-from tests.cli.support import HANG_S, Command, Terminal, clean, document, read_until, running, syncara
+from tests.cli.support import HANG_S, Command, Terminal, clean, document, finished, read_until, running, syncara
 from tests.docs.pages import fences
 from tests.docs.run_page import run as run_page
+from tests.processes import under_way
 
 PROGRAM = Path(__file__).with_name("programs") / "waiting.py"
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "approvals.md"
@@ -69,12 +70,10 @@ def waiting(tmp_path: Path) -> Waiting:
 def bot(folder: Path) -> Iterator[subprocess.Popen[str]]:
     """The bot, once its run is in the database; killed if it outlives the block."""
     program = [sys.executable, str(PROGRAM)]
-    with subprocess.Popen(program, cwd=folder, env=clean(None), stdout=subprocess.PIPE, text=True) as process:
-        try:
-            read_until(process, "ex_")
-            yield process
-        finally:
-            process.kill()
+    process = subprocess.Popen(program, cwd=folder, env=clean(None), stdout=subprocess.PIPE, text=True)
+    with under_way(process, HANG_S):
+        read_until(process, "ex_")
+        yield process
 
 
 def rest(process: subprocess.Popen[str]) -> str:
@@ -93,8 +92,9 @@ def waiting_in(folder: Path) -> Waiting:
 def until_left(waiting: Waiting) -> None:
     """Look until an answer is in the database."""
     store = SqliteStore(waiting.folder / "syncara.db", read_only=True)
+    until = time.monotonic() + HANG_S
     while store.record(ANSWER, waiting.id) is None:
-        pass
+        assert time.monotonic() < until, "no answer was left"
     store.close()
 
 
@@ -175,6 +175,15 @@ def test_an_approved_plan_runs_with_the_next_start(waiting: Waiting, command: Co
     assert [] == waiting.files()
     assert 0 == syncara("start", cwd=waiting.folder).returncode
     assert ["a.txt"] == waiting.files()
+
+
+def test_until_then_nothing_is_wrong_with_an_approved_plan(waiting: Waiting, command: Command) -> None:
+    """Its journal says what it waits for; nothing of a missing handler, and of no attempt in the audit."""
+    command("approve", waiting.id, "--yes")
+    history, audit = command("history", waiting.run).out, command("audit", "show").out
+
+    assert history.endswith("Write: blocked: it begins when a process runs this database\n")
+    assert (False, False) == ("handler" in history, "attempt" in audit)
 
 
 def test_a_refused_plan_never_runs(waiting: Waiting, command: Command) -> None:
@@ -292,9 +301,7 @@ def test_the_shell_completes_what_waits(waiting: Waiting) -> None:
     environment = {"_SYNCARA_COMPLETE": "bash_complete", "COMP_WORDS": "syncara approve ap", "COMP_CWORD": "2"}
     code = "from syncara.doors.cli import main; main()"
     words = [sys.executable, "-c", code]
-    done = subprocess.run(
-        words, cwd=waiting.folder, env=clean(environment), capture_output=True, text=True, check=False
-    )
+    done = finished(words, cwd=waiting.folder, env=environment)
 
     assert [f"plain,{waiting.id}"] == done.stdout.split()
 
@@ -325,6 +332,35 @@ def test_a_running_bot_takes_a_refusal(tmp_path: Path) -> None:
     assert ("refused", "not now") == tuple(document(done)["approval"][name] for name in ("status", "reason"))
     assert "cancelled refused by operator: not now\n" == said
     assert [] == waiting.files()
+
+
+@pytest.mark.parametrize(("answer", "code", "end"), [("approve --yes", 0, "completed"), ("refuse", 1, "cancelled")])
+def test_a_start_says_what_waits_and_waits_for_it(waiting: Waiting, answer: str, code: int, end: str) -> None:
+    """It is open like every other run; with its answer it goes on, or ends."""
+    with running("start", "-d", "syncara.db", cwd=waiting.folder) as process:
+        read_until(process, waiting.run)
+        done = syncara(*answer.split(), waiting.id, cwd=waiting.folder)
+        said, told = process.communicate(timeout=HANG_S)
+
+    assert (0, code) == (done.returncode, process.returncode)
+    assert [
+        "1 run waits for a person's approval. To answer, type in another terminal:",
+        f"    syncara approve {waiting.id} --database syncara.db",
+    ] == told.splitlines()
+    assert f"run    {end}" in said
+
+
+def test_a_start_names_the_first_of_many_that_wait(tmp_path: Path) -> None:
+    """And the command that lists them all."""
+    for _ in range(5):
+        asyncio.run(asked(tmp_path))
+    with running("start", cwd=tmp_path) as process:
+        assert process.stderr is not None
+        first, *commands, last = [process.stderr.readline() for _ in range(5)]
+
+    assert first.startswith("5 runs wait for a person's approval. ")
+    assert [True] * 3 == [command.startswith("    syncara approve ap_") for command in commands]
+    assert "    syncara approvals lists the others.\n" == last
 
 
 def test_what_cannot_be_answered_is_refused_beside_a_running_bot(tmp_path: Path) -> None:
@@ -399,10 +435,7 @@ def test_the_commands_of_the_page_work(tmp_path: Path, monkeypatch: pytest.Monke
     for name, words in (("syncara", f"{sys.executable} -m syncara"), ("python", sys.executable)):
         (tmp_path / "bin" / name).write_text(f'#!/bin/sh\nexec {words} "$@"\n')
         (tmp_path / "bin" / name).chmod(0o755)
-    environment = clean({"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"})
-    done = subprocess.run(
-        ["/bin/sh", "-ec", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
+    done = finished(["/bin/sh", "-ec", script], cwd=tmp_path, env={"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"})
 
     assert 0 == done.returncode, done.stderr
     assert "writes the file note.txt · Write\n" in done.stdout

@@ -65,7 +65,7 @@ def test_the_plan_is_shown_and_nothing_is_left_behind(command: Command, report: 
         '✋ 🌐 calls api.example.com with POST /v1 · Fetch · needs approval: handlers.api_call = "approve" by default',
         "✋ 📄 writes the file a.txt · Save · needs approval: ",
         "🟢 ✉️ writes to this chat · Tell",
-        "💤 Wait · 10 m 00 s",
+        "💤 Wait · 10 min 00 s",
         "✋ Who may approve: 7",
     )
     assert [] == [words for words in told if words not in done.out]

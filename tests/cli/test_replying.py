@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.support import COMMAND, CTRL_C, Terminal, clean, document, read_until, running, syncara
+from tests.cli.support import COMMAND, CTRL_C, HANG_S, Terminal, clean, document, read_until, running, syncara
 
 TEA = """\
 Saya buatkan teh untuk Ana.
@@ -49,7 +49,9 @@ def counts(folder: Path) -> tuple[int, int]:
 def piped(text: str | bytes, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[bytes]:
     given = text.encode() if isinstance(text, str) else text
     words = [*COMMAND, "reply", "-", *arguments]
-    return subprocess.run(words, cwd=cwd, env=clean(None), input=given, capture_output=True, check=False)
+    return subprocess.run(
+        words, cwd=cwd, env=clean(None), input=given, capture_output=True, timeout=HANG_S, check=False
+    )
 
 
 # Carried out.

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.support import CTRL_C, Terminal, document, read_until, running, syncara
+from tests.cli.support import CTRL_C, HANG_S, Terminal, document, read_until, running, syncara
 
 DEFINITION = '{"name": "Tea", "steps": [{"name": "Boil", "handler": "boil", "save_as": "water"}]}'
 REGISTERED = """\
@@ -331,11 +331,11 @@ def test_a_run_is_watched_from_another_process(folder: Path) -> None:
         with running("watch", execution["id"], cwd=folder) as watcher:
             read_until(watcher, "Hold   running")
             process.kill()
-            process.wait()
+            process.wait(HANG_S)
             (folder / "go").touch()
             syncara("start", "--handlers", "bot.py", cwd=folder)
             read_until(watcher, "run    completed")
-            assert 0 == watcher.wait()
+            assert 0 == watcher.wait(HANG_S)
 
 
 def test_watching_draws_on_a_terminal(folder: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import click
 import pytest
 
 from syncara.doors.cli import GROUPS, cli, output
-from tests.cli.support import Command, Runs, clean, syncara
+from tests.cli.support import Command, Runs, finished, syncara
 
 PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "command-line.md").read_text()
 COMMANDS = [command for commands in GROUPS.values() for command in commands]
@@ -75,7 +74,7 @@ def test_calls_of_the_python_api_are_named_as_commands(runs: Runs, command: Comm
 def test_a_fault_of_syncara_is_not_taken_for_a_failed_run(tmp_path: Path) -> None:
     """It has an exit code of its own and shows where it happened."""
     code = "import syncara.doors.cli as c; c.cli.callback = lambda: 1 / 0; c.main(['schema'])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=clean(None))
+    done = finished([sys.executable, "-c", code])
 
     assert 70 == done.returncode
     assert "ZeroDivisionError" in done.stderr
@@ -135,14 +134,7 @@ def test_the_shell_completes(runs: Runs, words: str, at: int, expected: set[str]
     """Commands, values, files, and the ids of runs; where there is no database, nothing."""
     environment = {"_SYNCARA_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(at)}
     code = "from syncara.doors.cli import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=runs.folder,
-        env=clean(environment),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = finished([sys.executable, "-c", code], cwd=runs.folder, env=environment)
 
     assert {line.format(**runs._asdict()) for line in expected} == set(done.stdout.split())
     assert not (runs.folder / "nothing.db").exists()
@@ -151,9 +143,9 @@ def test_the_shell_completes(runs: Runs, words: str, at: int, expected: set[str]
 def test_the_start_is_light() -> None:
     """Neither Rich nor PyYAML is imported before it is needed."""
     code = "import sys, syncara.doors.cli; print(sorted({'rich', 'yaml', 'syncara.stores.sqlite'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = finished([sys.executable, "-c", code])
 
-    assert "[]\n" == done.stdout
+    assert (0, "[]\n") == (done.returncode, done.stdout)
 
 
 def blocks(kind: str) -> list[str]:
@@ -173,11 +165,8 @@ def test_the_examples_of_the_page_work(tmp_path: Path) -> None:
         (bin_folder / name).write_text(f'#!/bin/sh\nexec {command} "$@"\n')
         (bin_folder / name).chmod(0o755)
     script = "set -e\n" + "".join(blocks("sh")) + "python export.py\n"
-    environment = clean({"PATH": f"{bin_folder}:/usr/bin:/bin"})
 
-    done = subprocess.run(
-        ["/bin/sh", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
+    done = finished(["/bin/sh", "-c", script], cwd=tmp_path, env={"PATH": f"{bin_folder}:/usr/bin:/bin"})
 
     said = re.sub(r"^Tea for .*\n", "", done.stderr, flags=re.MULTILINE)
 

@@ -95,6 +95,16 @@ def test_a_setting_from_the_environment_is_named(runs: Runs, command: Command, m
     assert {"value": 3600.0, "from": "SYNCARA_RETENTION"} == settings["retention"]
 
 
+def test_a_setting_that_is_not_made_says_what_holds(runs: Runs, command: Command) -> None:
+    """And which variable makes it."""
+    lines = command("doctor", "-d", runs.database).out.splitlines()
+    (workspace,) = [line for line in lines if line.startswith("workspace ")]
+
+    assert [] == [line for line in lines if " none" in line]
+    assert "the folder 'workspace' in the working folder" in workspace
+    assert workspace.endswith("  default; SYNCARA_WORKSPACE changes it")
+
+
 def test_a_damaged_journal_is_found_and_named(runs: Runs, command: Command) -> None:
     """The other runs are looked at all the same, and the list marks the damaged one."""
     damage(runs, runs.failed)

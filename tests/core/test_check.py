@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from syncara.core import limits
 from syncara.core.check import problems
-from syncara.core.errors import Problem
+from syncara.core.errors import NEAREST_TO_MAX, Problem
 from syncara.core.model import Step, Workflow
 from tests.core.build import HANDLERS, delay, group, step, task, workflow
 
@@ -323,6 +323,16 @@ def test_a_circle_behind_another_is_found_too() -> None:
     circles = found(step("X", ["A", "Y"]), step("A", ["B"]), step("B", ["A"]), step("Y", ["X"]))
 
     assert 2 == len(circles)
+
+
+def test_only_so_many_wrong_names_get_the_nearest() -> None:
+    """The others get the names that there are; a wrong name that comes again is the same one."""
+    steps = [step(f"S{n}", [f"Lod {n % 50}"]) for n in range(100)]
+    fixes = [problem.fix for problem in found(step("Lod"), *steps)]
+    near = ["Did you mean 'Lod'?"] * NEAREST_TO_MAX
+
+    assert near == fixes[:NEAREST_TO_MAX] == fixes[50 : 50 + NEAREST_TO_MAX]
+    assert {True} == {fix.startswith("the steps are Lod, S0, ") for fix in fixes[NEAREST_TO_MAX:50]}
 
 
 @settings(max_examples=100)

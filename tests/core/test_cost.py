@@ -1,4 +1,4 @@
-"""An event costs the same in a workflow of 200 steps and of 5,000: counted in lines and calls, not in seconds."""
+"""A step costs the same in a workflow of 200 steps and of 5,000: counted in lines and calls, not in seconds."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ import pytest
 
 from syncara.core import events as e
 from syncara.core.board import Board
+from syncara.core.check import problems
 from syncara.core.graph import Plan
 from syncara.core.limits import RULES
 from syncara.core.machine import advance, next_wake
 from syncara.core.model import Step
-from tests.core.build import START, step, workflow
+from tests.core.build import HANDLERS, START, step, workflow
 
 DEPENDENCIES = 3
 GROWTH_MAX = 1.3
@@ -92,7 +93,12 @@ def watchers(count: int, advance_: Advance) -> Callable[[], None]:
 
 
 def work_per_step(count: int, scenario: Scenario, advance_: Advance) -> float:
-    """Lines executed and functions called, C functions included, per step of a run."""
+    """What a run costs."""
+    return work_of(scenario(count, advance_)) / count
+
+
+def work_of(job: Callable[[], object]) -> int:
+    """Lines executed and functions called, C functions included."""
     work = 0
 
     def line(frame: FrameType, event: str, argument: Any) -> Any:
@@ -104,16 +110,15 @@ def work_per_step(count: int, scenario: Scenario, advance_: Advance) -> float:
         nonlocal work
         work += event in ("call", "c_call")
 
-    live = scenario(count, advance_)
     before = sys.gettrace(), sys.getprofile()
     sys.settrace(line)
     sys.setprofile(call)
     try:
-        live()
+        job()
     finally:
         sys.settrace(before[0])
         sys.setprofile(before[1])
-    return work / count
+    return work
 
 
 @pytest.mark.parametrize(
@@ -134,3 +139,18 @@ def test_looking_at_every_step_once_for_each_event_would_be_noticed() -> None:
         return advance(board, fact)
 
     assert work_per_step(1_000, random_dag, scanning) > GROWTH_MAX * work_per_step(200, random_dag, scanning)
+
+
+def check_of_wrong_names(count: int) -> float:
+    """Per step, what the check costs of a workflow in which each of them names what does not exist."""
+    wrong = [
+        step(f"S{n}", [f"Aa{n}"], f"wrok{n}", condition=f"steps['Bb{n}'].data", params={"x": f"{{steps.Cc{n}.data}}"})
+        for n in range(count)
+    ]
+    checked = workflow(*wrong)
+    return work_of(lambda: problems(checked, HANDLERS)) / count
+
+
+def test_a_wrong_name_costs_the_same_in_a_large_workflow() -> None:
+    """Not every one of very many wrong names is compared with every one of very many names."""
+    assert check_of_wrong_names(400) < GROWTH_MAX * check_of_wrong_names(40)

@@ -14,6 +14,7 @@ from typing import Any
 from syncara import Execution, MultiStepProcessor
 from syncara.abc import ExecutionInput, StepInput
 from syncara.core.events import AnyEvent, Event
+from tests.processes import interruptible, under_way
 
 PROGRAMS = Path(__file__).with_name("programs")
 HANG_S = 30
@@ -127,16 +128,10 @@ def run_program(
 def program(name: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
     """A running program of `programs/`, whose lines are read from `stdout`; killed if it outlives the block."""
     process = subprocess.Popen(
-        [sys.executable, PROGRAMS / name, *map(str, arguments)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
+        interruptible(PROGRAMS / name, *map(str, arguments)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    with process:
-        try:
-            yield process
-        finally:
-            process.kill()
+    with under_way(process, HANG_S):
+        yield process
 
 
 def next_line(process: subprocess.Popen[str]) -> str:

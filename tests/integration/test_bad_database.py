@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import re
 import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -15,7 +16,8 @@ from typing import NamedTuple
 import pytest
 
 from syncara import DamagedError, MultiStepProcessor, StorageError
-from syncara.abc import ExecutionInput, StepInput
+from syncara.abc import ExecutionInput, Row, StepInput
+from syncara.runtimes import stalled
 from syncara.stores.sqlite import SqliteStore
 from tests.integration.support import HANG_S, Gate, completes, healthy_run, noop, one_step, run_program, statuses
 
@@ -265,6 +267,91 @@ async def test_a_full_disk_stops_transitions_until_there_is_space(
     assert ("running", {"Result": "running", "Follow": "pending"}) == (full.status, statuses(full))
     assert ("completed", [1], ["completed"]) == (ended.status, calls, followed)
     assert "the database does not take writes; nothing new starts until it does" in caplog.text
+
+
+class Heard(logging.Handler):
+    """Lets a test wait until a text is logged."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text, self.event = text, asyncio.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.text in record.getMessage():
+            self.event.set()
+
+
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch) -> Iterator[asyncio.Event]:
+    """Happens when a commit has failed; it is not tried again by itself."""
+    monkeypatch.setattr(stalled, "RETRY_FIRST_S", HANG_S)
+    heard = Heard("the database does not take writes")
+    logging.getLogger("syncara").addHandler(heard)
+    yield heard.event
+    logging.getLogger("syncara").removeHandler(heard)
+
+
+@pytest.mark.parametrize("space", [True, False], ids=["freed", "still full"])
+async def test_a_stop_writes_what_a_full_disk_refused(
+    disk: Disk, database: Path, refused: asyncio.Event, caplog: pytest.LogCaptureFixture, space: bool
+) -> None:
+    """A last time, without waiting for the next try; when there is still no space, the log says that it is lost."""
+    big = random.Random(1).randbytes(500_000).hex()
+    called: list[int] = []
+    gate = Gate()
+
+    async def result(step: StepInput, execution: ExecutionInput) -> str:
+        called.append(execution.attempt)
+        await gate(step, execution)
+        return big
+
+    async with MultiStepProcessor(store=disk.store) as processor:
+        processor.register_handler("result", result)
+        execution_id = await processor.execute_workflow(one_step(processor, "result"))
+        await gate.begun.wait()
+        await disk.fill()
+        gate.open.set()
+        await refused.wait()
+        if space:
+            await disk.free()
+    async with MultiStepProcessor(database) as processor:
+        processor.register_handler("result", result)
+        ended = await processor.wait(execution_id, HANG_S)
+
+    assert ("completed", [1] if space else [1, 1]) == (ended.status, called)
+    assert space is ("runs of which the last results are lost: 1" not in caplog.text)
+
+
+class Unreadable(SqliteStore):
+    """A database of which the journals cannot be read for a while."""
+
+    failures = 0
+
+    def rows(self, key: int, from_seq: int = 0) -> list[Row]:
+        if self.failures:
+            self.failures -= 1
+            raise StorageError("io_error", "the disk could not be read")
+        return super().rows(key, from_seq)
+
+
+async def test_a_run_that_cannot_be_read_at_the_start_is_taken_up_later(
+    database: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is tried again while the process lives, after waits that grow; its attempt is made again."""
+    monkeypatch.setattr(stalled, "RETRY_FIRST_S", 0.001)
+    gate = Gate()
+    async with MultiStepProcessor(database) as before:
+        before.register_handler("gate", gate)
+        execution_id = await before.execute_workflow(one_step(before, "gate"))
+        await gate.begun.wait()
+    store = Unreadable(database)
+    store.failures = 3
+    async with MultiStepProcessor(store=store) as processor:
+        processor.register_handler("gate", noop)
+        ended = await processor.wait(execution_id, HANG_S)
+
+    waits = re.findall(r"looked at again in (\S+) s", caplog.text)
+    assert ("completed", ["0.001", "0.002", "0.004"]) == (ended.status, waits)
 
 
 async def test_a_file_that_was_moved_away_takes_no_writes_until_it_is_back(

@@ -14,6 +14,7 @@ import pytest
 from syncara import DatabaseBusy, InvalidStateError, MultiStepProcessor
 from syncara.abc import ExecutionInput, StepInput
 from syncara.core import events as e
+from syncara.runtimes import local
 from tests.integration.support import (
     HANG_S,
     Gate,
@@ -225,6 +226,38 @@ async def lost_cleanly(database: Path, execution_id: str, handler: str) -> list[
         return [event.clean for event in processor.get_history(execution_id) if isinstance(event, e.RunnerLost)]
 
 
+async def test_a_stop_waits_for_a_plain_function_to_return(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the attempt that the next start makes does not overlap with it; one that takes too long is left."""
+    loop, begun, let_go, returned = asyncio.get_running_loop(), asyncio.Event(), threading.Event(), list[str]()
+
+    def block(step: StepInput, execution: ExecutionInput) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        let_go.wait(HANG_S)
+        returned.append(execution.id)
+
+    async def stopping(processor: MultiStepProcessor) -> asyncio.Task[None]:
+        processor.register_handler("block", block)
+        ids.append(await processor.execute_workflow(one_step(processor, "block")))
+        await begun.wait()
+        stopping = asyncio.create_task(processor.stop())
+        await asyncio.wait([stopping], timeout=0)
+        return stopping
+
+    ids: list[str] = []
+    stops = await stopping(MultiStepProcessor(database))
+    before, done = list(returned), stops.done()
+    let_go.set()
+    await stops
+    after = list(returned)
+    begun.clear()
+    let_go.clear()
+    monkeypatch.setattr(local, "STOP_GRACE_S", 0.01)
+    await asyncio.wait_for(await stopping(MultiStepProcessor(database.with_name("other.db"))), HANG_S)
+    let_go.set()
+
+    assert ([], False, ids[:1]) == (before, done, after)
+
+
 async def test_a_start_takes_up_every_open_run(database: Path) -> None:
     """Runs that were under way and runs that slept go on by themselves, with nobody asking for them."""
     ended: list[str] = []
@@ -301,6 +334,21 @@ async def test_sigkill_counts_as_a_crash(database: Path) -> None:
 
     assert ("completed", 1) == (ended.status, ended.steps["Hold"].attempts)
     assert [False] == [event.clean for event in history if isinstance(event, e.RunnerLost)]
+
+
+async def test_a_stop_right_after_a_start_hides_no_crash(database: Path) -> None:
+    """The death before is told of each run, also of those that this start had not reached."""
+    with program("hold.py", database) as process:
+        execution_id = next_line(process)
+        process.kill()
+    async with MultiStepProcessor(database):
+        pass
+    async with MultiStepProcessor(database) as processor:
+        processor.register_handler("hold", noop)
+        await processor.wait(execution_id, HANG_S)
+        history = processor.get_history(execution_id)
+
+    assert [False, True] == [event.clean for event in history if isinstance(event, e.RunnerLost)]
 
 
 async def test_a_step_that_kills_the_process_three_times_is_poison(database: Path) -> None:
@@ -572,6 +620,30 @@ async def test_a_step_that_a_tool_resumed_was_no_attempt(tmp_path: Path) -> None
         bot.register_handler("work", noop)
 
         assert "completed" == (await bot.wait(run, timeout=HANG_S)).status
+
+
+async def test_a_step_that_a_tool_leaves_waits_for_a_process(tmp_path: Path) -> None:
+    """It says so, and nothing of a handler; one that the next process lacks is missed there, and only then."""
+    database, said = tmp_path / "a.db", list[str]()
+
+    async def say(step: StepInput, execution: ExecutionInput) -> None:
+        said.append(step.params["text"])
+
+    async with MultiStepProcessor(database, hands_off=True) as tool:
+        tool.register_handler("say", say)
+        workflow_id = one_step(tool, "say", params={"text": "Hello {context.name}"})
+        run = await tool.execute_workflow(workflow_id, {"name": "Ana"})
+        left, log = tool.get_execution(run).steps["Only"], [line.message for line in tool.get_log(run)]
+    async with MultiStepProcessor(database) as bot:
+        await happens(bot, run, e.StepErred)
+        missed = bot.get_execution(run).steps["Only"]
+        bot.register_handler("say", say)
+        ended = await bot.wait(run, timeout=HANG_S)
+
+    assert ("blocked", "runner", "it begins when a process runs this database") == (left.status, left.code, left.reason)
+    assert [] == [line for line in log if "handler" in line]
+    assert ("blocked", "the handler 'say' is not registered in this process") == (missed.status, missed.reason)
+    assert ("completed", 1, ["Hello Ana"]) == (ended.status, ended.steps["Only"].attempts, said)
 
 
 async def test_a_second_loop_may_watch_and_may_not_stop(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any, get_args
 import msgspec
 
 from syncara.core import limits
-from syncara.core.errors import ConditionError, Problem, ValidationError, nearest
+from syncara.core.errors import ConditionError, Names, Problem, ValidationError, nearest
 from syncara.core.expressions import compile_condition
 from syncara.core.graph import ERROR_KEYS, tasks_of, topological
 from syncara.core.machine import is_seconds
@@ -268,10 +268,11 @@ def problems(workflow: Workflow, handlers: Mapping[str, HandlerCheck]) -> list[P
             found += task_problems
             steps += tasks
             depths += [depths[i] + 1] * len(tasks)
-    names = {step.name for step in steps}
+    names = Names("steps", dict.fromkeys(step.name for step in steps))
+    registered = Names("handlers", sorted({*handlers, *CORE_HANDLERS}))
     found += duplicates(steps)
     for i, step in enumerate(steps):
-        found += _step_problems(step, names, handlers, is_task=i >= len(workflow.steps))
+        found += _step_problems(step, names, registered, handlers, is_task=i >= len(workflow.steps))
     dependency_problems, dependencies = _resolve(workflow)
     found += dependency_problems
     found += _cycles(workflow, dependencies)
@@ -320,28 +321,26 @@ def duplicates(steps: list[Step]) -> list[Problem]:
 
 
 def _step_problems(
-    step: Step, names: set[str], handlers: Mapping[str, HandlerCheck], *, is_task: bool
+    step: Step, names: Names, registered: Names, handlers: Mapping[str, HandlerCheck], *, is_task: bool
 ) -> list[Problem]:
     where = f"step '{step.name}'"
     found: list[Problem] = []
     if step.handler not in handlers and step.handler not in CORE_HANDLERS:
-        known = sorted({*handlers, *CORE_HANDLERS})
         message = f"there is no handler '{step.handler}'"
-        fix = nearest(step.handler, known) or "the handlers are " + ", ".join(known[:30])
-        found.append(Problem("unknown_handler", f"{where}, field 'handler'", message, fix))
+        found.append(Problem("unknown_handler", f"{where}, field 'handler'", message, registered.fix(step.handler)))
     if step.run_when in ("any_succeeded", "any_failed") and (is_task or not step.dependencies):
         message = f"run_when '{step.run_when}' looks at dependencies, and the step has none"
         fix = "give it dependencies, or leave run_when out"
         found.append(Problem("run_when_alone", f"{where}, field 'run_when'", message, fix))
     if step.condition:
-        for name in sorted(compile_condition(step.condition).step_names - names):
-            fix = nearest(name, names) or "the steps are " + ", ".join(sorted(names)[:30])
-            place = f"{where}, field 'condition'"
-            found.append(Problem("unknown_step", place, f"it reads step '{name}', which does not exist", fix))
+        for name in sorted(compile_condition(step.condition).step_names.difference(names.known)):
+            message = f"it reads step '{name}', which does not exist"
+            found.append(Problem("unknown_step", f"{where}, field 'condition'", message, names.fix(name)))
     found += _misplaced_secrets(step, where)
     if step.handler == GROUP:
         return found
-    template = compile_params(step.params, names) if step.params and step.handler != CONDITION_CHECK else None
+    has_template = step.params and step.handler != CONDITION_CHECK
+    template = compile_params(step.params, names.known, names.nearest) if has_template else None
     if template is not None:
         found += [msgspec.structs.replace(p, where=f"{where}, field '{p.where}'") for p in template.problems]
     check = _check_delay if step.handler == DELAY else handlers.get(step.handler)
@@ -389,6 +388,7 @@ def _check_delay(params: dict[str, Any]) -> list[Problem]:
 
 def _resolve(workflow: Workflow) -> tuple[list[Problem], list[tuple[int, ...]]]:
     places = {step.name: i for i, step in enumerate(workflow.steps)}
+    names = Names("steps", list(places))
     places.update((step.id, i) for i, step in enumerate(workflow.steps))
     found: list[Problem] = []
     resolved: list[tuple[int, ...]] = []
@@ -397,9 +397,8 @@ def _resolve(workflow: Workflow) -> tuple[list[Problem], list[tuple[int, ...]]]:
         for dependency in step.dependencies:
             target = places.get(dependency)
             if target is None:
-                names = [each.name for each in workflow.steps]
-                fix = nearest(dependency, names) or "the steps are " + ", ".join(names[:30])
-                found.append(_bad_dependency("unknown_dependency", step, f"there is no step '{dependency}'", fix))
+                message = f"there is no step '{dependency}'"
+                found.append(_bad_dependency("unknown_dependency", step, message, names.fix(dependency)))
             elif target == i:
                 fix = "remove it from its own dependencies"
                 found.append(_bad_dependency("self_dependency", step, "the step depends on itself", fix))

@@ -16,9 +16,16 @@ NonRetryableError stands apart: handlers raise it, to say that trying again is u
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from itertools import islice
 
 import msgspec
+
+NEAREST_OF_MAX = 200
+"""The most names that are searched for the nearest one."""
+NEAREST_TO_MAX = 20
+"""The most wrong names for which one check searches the nearest."""
+SHOWN_MAX = 30
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -128,6 +135,25 @@ class NonRetryableError(Exception):
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """`Did you mean 'x'?` for the closest of `known`, or an empty string when nothing is close."""
-    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    """`Did you mean 'x'?` for the closest of the first `known`, or an empty string when nothing is close."""
+    found = difflib.get_close_matches(word, list(islice(known, NEAREST_OF_MAX)), n=1, cutoff=0.6)
     return f"Did you mean '{found[0]}'?" if found else ""
+
+
+class Names:
+    """What a check knows of one kind, for the fixes of names that are wrong; there may be very many of both."""
+
+    def __init__(self, kinds: str, known: Collection[str]) -> None:
+        self.known = known
+        self._all = f"the {kinds} are " + ", ".join(islice(known, SHOWN_MAX))
+        self._found: dict[str, str] = {}
+
+    def nearest(self, wrong: str) -> str:
+        """As `nearest`, while not too many wrong names were asked for before this one."""
+        if wrong not in self._found and len(self._found) < NEAREST_TO_MAX:
+            self._found[wrong] = nearest(wrong, self.known)
+        return self._found.get(wrong, "")
+
+    def fix(self, wrong: str) -> str:
+        """The nearest name, or else those that there are."""
+        return self.nearest(wrong) or self._all

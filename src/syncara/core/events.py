@@ -101,7 +101,8 @@ class Signalled(Event, frozen=True, omit_defaults=True, gc=False):
 
     step: str
     signal: str
-    """`handler` (it is registered again), `turn` (a suspect may run), `on_crash` (a person's answer)."""
+    """`handler` (it is registered again), `turn` (a suspect may run), `runner` (a process runs the database) or
+    `on_crash` (a person's answer)."""
     data: Any = None
     """For `on_crash`: `retry` or `fail`."""
 
@@ -165,7 +166,7 @@ class StepWaiting(Event, frozen=True, omit_defaults=True, gc=False):
 
 
 class StepBlocked(Event, frozen=True, omit_defaults=True, gc=False):
-    """The step cannot run now through no fault of its own: `handler` is missing, or it awaits its `turn`."""
+    """The step cannot run now through no fault of its own: `handler` is missing, it awaits its `turn` or a `runner`."""
 
     step: str
     signal: str

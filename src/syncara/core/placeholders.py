@@ -9,8 +9,8 @@ null. What was filled in is never read again. `{secret.NAME}` stays as it is, fo
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
-from itertools import islice
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -21,8 +21,6 @@ from syncara.core.limits import GROUP_DEPTH_MAX, JSON_DEPTH_MAX, NAME_CHARS_MAX,
 
 PROBLEMS_MAX = 10
 """The most problems that one template reports."""
-NEAREST_OF_MAX = 200
-"""The most step names that are searched for the nearest one."""
 SHOWN_CHARS_MAX = 80
 STEP_NAME_CHARS_MAX = (NAME_CHARS_MAX + 1) * (GROUP_DEPTH_MAX + 1)
 """Tasks of groups are named `Group/Task`."""
@@ -101,12 +99,15 @@ class Template:
         return rendered
 
 
-def compile_params(params: dict[str, Any], step_names: Collection[str]) -> Template | None:
+def compile_params(
+    params: dict[str, Any], step_names: Collection[str], near: Callable[[str], str] | None = None
+) -> Template | None:
     r"""The template of `params`, or None when they hold neither a placeholder nor `\{` and can be used as they are.
 
-    `step_names` are the names that `{steps.…}` may use; a set, or a dict's keys, makes each look-up immediate.
+    `step_names` are the names that `{steps.…}` may use; a set, or a dict's keys, makes each look-up immediate. `near`
+    says what a name that is none of them may mean.
     """
-    compiler = _Compiler(step_names)
+    compiler = _Compiler(step_names, near or partial(nearest, known=step_names))
     compiled = compiler.value(params)
     if not compiler.found:
         return None
@@ -116,11 +117,12 @@ def compile_params(params: dict[str, Any], step_names: Collection[str]) -> Templ
 class _Compiler:
     """Copies params with every string that has placeholders replaced by a `_Text` or `_Placeholder`."""
 
-    def __init__(self, step_names: Collection[str]) -> None:
+    def __init__(self, step_names: Collection[str], near: Callable[[str], str]) -> None:
         self.found = False
         self.reads: set[tuple[str, str]] = set()
         self.problems: list[Problem] = []
         self._step_names = step_names
+        self._near = near
         self._path = ["params"]
 
     def value(self, value: Any) -> Any:
@@ -190,8 +192,8 @@ class _Compiler:
             if name in self._step_names:
                 return self._path_of(source, ("steps", name), body[end:])
         guess = _STEP_GUESS.split(body, 1)[0].strip()[:NAME_CHARS_MAX]
-        near = nearest(guess, islice(self._step_names, NEAREST_OF_MAX))
-        self._problem("unknown_step", f"'{_shown(source)}' names no step of this workflow", near or _FORMS)
+        message = f"'{_shown(source)}' names no step of this workflow"
+        self._problem("unknown_step", message, self._near(guess) or _FORMS)
         return source
 
     def _path_of(self, source: str, path: tuple[str, ...], rest: str) -> str | _Placeholder:

@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol
 from syncara.abc import Entry, Record, Store, Unsealed
 from syncara.core import events as e
 from syncara.core.board import Board
+from syncara.runtimes.driver import carried_out
 from syncara.runtimes.resident import Fed, Group, Resident
 
 logger = logging.getLogger("syncara")
@@ -161,7 +162,7 @@ class Commits:
             try:
                 entry = resident.entry()
                 if resident.board.author != "developer":
-                    told += self._auditor.entries(resident.board, resident.events)
+                    told += self._auditor.entries(resident.board, carried_out(resident.events))
                 entries.append(entry)
             except Exception as error:  # a fault of the checks before: this execution is set aside, the others go on
                 if whole:

@@ -7,7 +7,7 @@ handler with the StepInput and ExecutionInput of a Call, and turns what came of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -151,7 +151,7 @@ class Stop(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A step now waits for `signal`: `handler` or `turn`. The runtime sends Signalled when it has come."""
+    """A step now waits for `signal`: `handler`, `turn` or `runner`. The runtime sends Signalled when it has come."""
 
     step: str
     signal: str
@@ -174,6 +174,26 @@ def drive(board: Board, fact: e.Fact) -> tuple[list[e.AnyEvent], list[Action]]:
         elif kind is e.StepBlocked:
             actions.append(block_of(board, event))  # type: ignore[arg-type]
     return events, actions
+
+
+RUNNER = "runner"
+"""The signal that a step waits for which was to begin where no step runs."""
+
+
+def take_in(board: Board, fact: e.Fact) -> tuple[list[e.AnyEvent], list[Action]]:
+    """As `drive`, where no step runs: what was to begin waits for a process that runs steps."""
+    events = advance(board, fact)
+    for begun in [event for event in events if isinstance(event, e.StepScheduled)]:
+        waits = e.StepBlocked(begun.at, begun.step, RUNNER, "it begins when a process runs this database")
+        board.apply(waits)
+        events.append(waits)
+    return events, []
+
+
+def carried_out(events: Sequence[e.AnyEvent]) -> list[e.AnyEvent]:
+    """Events without the beginnings of steps that still wait for a process that runs them."""
+    waiting = {event.step for event in events if isinstance(event, e.StepBlocked) and event.signal == RUNNER}
+    return [event for event in events if not (isinstance(event, e.StepScheduled) and event.step in waiting)]
 
 
 def call_of(board: Board, event: e.StepScheduled) -> Call:

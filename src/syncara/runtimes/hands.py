@@ -125,15 +125,16 @@ class Hands:
         if attempt is not None:
             self._silence(attempt)
 
-    def drop(self) -> list[asyncio.Task[None]]:
-        """Interrupt every attempt; returns the tasks that are still cleaning up."""
+    def drop(self) -> list[asyncio.Future[None]]:
+        """Interrupt every attempt; returns what is still under way: tasks that clean up, and plain functions."""
         attempts = list(self._attempts.values())
         self._attempts.clear()
+        returning = self._threads.close()
         for attempt in attempts:
             self._silence(attempt)
-        self._threads.close()
         self._deadlines.close()
-        return [attempt.task for attempt in attempts if attempt.task is not None and not attempt.task.done()]
+        tasks = [attempt.task for attempt in attempts if attempt.task is not None and not attempt.task.done()]
+        return [*tasks, *returning]
 
     def _silence(self, attempt: Attempt) -> None:
         attempt.mute = True

@@ -20,20 +20,19 @@ from syncara.core.machine import fold, next_wake
 from syncara.core.model import ExecutionStatus
 from syncara.runtimes.audience import Audience
 from syncara.runtimes.commits import Auditor, Commits
-from syncara.runtimes.driver import Action, Block, Call, Stop, drive, unknown_handler
+from syncara.runtimes.driver import Action, Block, Call, Stop, drive, take_in
 from syncara.runtimes.hands import Guard, Hands, Outcome
 from syncara.runtimes.recovery import Recovery
 from syncara.runtimes.resident import Fed, Group, Resident
+from syncara.runtimes.stalled import Stalled
 from syncara.runtimes.timers import Timers
 
 logger = logging.getLogger("syncara")
 
 EVICT_S = 10.0
 """An execution whose next wake is further off than this is kept as a timer alone."""
-RETRY_FIRST_S, RETRY_MAX_S = 0.1, 5.0
-"""How soon, and how seldom at the most, a commit that failed is tried again."""
 STOP_GRACE_S = 5.0
-"""How long `stop` waits for interrupted handlers to clean up."""
+"""How long `stop` waits for interrupted handlers to clean up, and for plain functions to return."""
 
 Plans = Callable[[str, int], Plan]
 Boards = Mapping[str, Board]
@@ -66,9 +65,6 @@ class LocalRuntime:
         """Keys of resident executions by id."""
         self._held: dict[str, Group] = {}
         """Executions of the group that is being written, by id. It may be refused, so what comes meanwhile waits."""
-        self._stalled: dict[int, Resident] = {}
-        """Executions whose last commit failed; their facts wait until the disk takes writes again."""
-        self._retry_s = RETRY_FIRST_S
         self._stopping = self._ending = False
         self.audience = Audience()
 
@@ -93,6 +89,7 @@ class LocalRuntime:
         self._next_key = info.next_key
         self._stopping = self._ending = False
         self._held = {}
+        self._stalled = Stalled(loop, self._restore)
         self._auditor.start()
         self._commits = Commits(
             self.store,
@@ -120,12 +117,16 @@ class LocalRuntime:
         """Interrupt what runs, write what is known, and stop being the runner. The runs go on at the next start."""
         if self.loop is None or self._ending:
             return
+        if not self._stopping:
+            self._recovery.finish()
         self._stopping = self._ending = True
         try:
-            tasks = self._hands.drop()
-            if tasks:
-                await asyncio.wait(tasks, timeout=STOP_GRACE_S)
+            under_way = self._hands.drop()
+            if under_way:
+                await asyncio.wait(under_way, timeout=STOP_GRACE_S)
             await self._commits.finish()
+            if self._stalled:
+                await self._try_once_more()
         finally:  # also when whoever called it gives up, or is one of the handlers that it interrupts
             self._end(clean=True)
 
@@ -196,7 +197,7 @@ class LocalRuntime:
         touched: dict[str, Resident] = {}
         try:
             for resident in steered.values():
-                self._require_writable(resident)
+                self._stalled.require_writable(resident)
             self._held = dict.fromkeys(steered, group)
             if any(resident.busy for resident in steered.values()):
                 return None
@@ -241,7 +242,7 @@ class LocalRuntime:
         self._recovery.handler_registered(name)
 
     async def _ask(self, resident: Resident, fact: e.Fact) -> bool:
-        self._require_writable(resident)
+        self._stalled.require_writable(resident)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         changed = self.feed(resident, fact, asked=done)
         if changed or resident.follow(done):
@@ -249,16 +250,6 @@ class LocalRuntime:
         else:
             self.settle_down(resident)
         return changed
-
-    def _require_writable(self, resident: Resident | None) -> None:
-        """Raises StorageError for an execution whose last commit failed."""
-        if resident is not None and resident.key in self._stalled:
-            raise StorageError(
-                "storage_stalled",
-                "the database does not take writes now; this execution goes on when it does",
-                where=resident.board.execution_id,
-                fix="free disk space, then ask again",
-            )
 
     def _require_running(self) -> None:
         """Raises InvalidStateError for a call that comes when the engine is stopping, or has stopped."""
@@ -283,6 +274,7 @@ class LocalRuntime:
         if resident is None:
             resident = Resident(key, None)
             self._fold(resident)
+            self._stalled.read(key)
             self._adopt(resident, resident.board.execution_id)
             if not self._hands_off:
                 self._recovery.look_at(resident)
@@ -325,7 +317,7 @@ class LocalRuntime:
     def feed(self, resident: Resident, fact: e.Fact, asked: asyncio.Future[None] | None = None) -> bool:
         """Take a fact into a board and have what follows written. False when it changes nothing."""
         try:
-            events, actions = drive(resident.board, fact)
+            events, actions = (take_in if self._hands_off else drive)(resident.board, fact)
         except Exception:
             # The board may be half changed: forget it. The journal is whole, and is read again when it is needed.
             self._commits.drop(resident)
@@ -342,7 +334,7 @@ class LocalRuntime:
         if self._stopping or self._hands_off:
             return False
         if key in self._stalled:
-            self._stalled[key].kept.append(fact)
+            self._stalled.keep(key, fact)
             return True
         try:
             resident = self.load(key)
@@ -356,8 +348,9 @@ class LocalRuntime:
             if isinstance(error, DamagedError):
                 logger.exception("execution number %d is set aside", key)
             else:  # the file could not be read just now
-                logger.warning("execution number %d is looked at again in %g s: %s", key, RETRY_MAX_S, error)
-                self._wakes.set(key, self.clock.now() + RETRY_MAX_S)
+                wait = self._stalled.read_again_s(key)
+                logger.warning("execution number %d is looked at again in %g s: %s", key, wait, error)
+                self._wakes.set(key, self.clock.now() + wait)
         except Exception:  # one damaged execution must not hold up the others
             logger.exception("execution number %d is set aside", key)
         return False
@@ -381,9 +374,7 @@ class LocalRuntime:
         if error is not None:
             (self._commit_failed if group is None or _of_the_disk(error) else self._refused)(batch, error)
             return
-        if self._retry_s > RETRY_FIRST_S and not self._stalled:
-            self._retry_s = RETRY_FIRST_S
-            logger.info("the database takes writes again")
+        self._stalled.written()
         if group is not None:
             self._take_kept(batch)
         for resident in batch:
@@ -413,10 +404,6 @@ class LocalRuntime:
             self.settle_down(resident)
 
     def _act(self, resident: Resident, action: Action) -> None:
-        if self._hands_off:
-            if isinstance(action, Call):  # nobody makes it here; the next runner knows the handler, and goes on
-                self.feed(resident, unknown_handler(action, self.clock.now()))
-            return
         if isinstance(action, Call):
             self._hands.start(resident.key, action)
         elif isinstance(action, Stop):
@@ -446,27 +433,24 @@ class LocalRuntime:
             if resident.seq == 0:
                 self._wakes.discard(resident.key)
                 self._forget(resident)
-            elif not self._stopping:
-                self._stalled[resident.key] = resident
+            else:
+                self._stalled.add(resident)
         if getattr(error, "code", "") == "not_runner":
             logger.critical("another process runs this database now; this one stops: %s", error)
             self._stopping = True
             self._hands.drop()
             self._tell_all()
             return
-        if self._stalled and self.loop is not None and not self._stopping:
-            if self._retry_s == RETRY_FIRST_S:
-                logger.error("the database does not take writes; nothing new starts until it does: %s", error)
-            self.loop.call_later(self._retry_s, self._revive)
-            self._retry_s = min(self._retry_s * 2, RETRY_MAX_S)
+        if not self._stopping:
+            self._stalled.retry_later(error)
 
-    def _revive(self) -> None:
-        """Fold the stalled executions from the journal and feed them their facts again."""
-        if self._stopping:
-            return
-        stalled, self._stalled = self._stalled, {}
-        for resident in stalled.values():
-            self._restore(resident)
+    async def _try_once_more(self) -> None:
+        """Before the end: what waits for the disk is written now, or it is lost."""
+        self._stalled.retry()
+        await self._commits.finish()
+        if self._stalled:
+            text = "stopped while the database does not take writes; runs of which the last results are lost: %d"
+            logger.error(text, len(self._stalled))
 
     def _restore(self, resident: Resident) -> None:
         """Fold an execution from its journal, and feed it what has happened since."""
@@ -477,6 +461,8 @@ class LocalRuntime:
             return
         resident.listed = None
         self._take_kept([resident])
+        if self._stopping:
+            return
         if not self.feed(resident, e.Ticked(self.clock.now())) and not self._commits.holds(resident):
             self.settle_down(resident)
 

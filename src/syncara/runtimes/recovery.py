@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from syncara.core import events as e
 from syncara.core.model import StepStatus
-from syncara.runtimes.driver import Block
+from syncara.runtimes.driver import RUNNER, Block
 
 if TYPE_CHECKING:
     from syncara.runtimes.local import LocalRuntime
@@ -30,7 +30,9 @@ class Recovery:
         self._loop = loop
         self._clean = clean
         self._open: dict[int, None] = {}
-        """Executions with attempts that the runner before this one did not finish."""
+        """Executions with attempts that the runner before this one may not have finished, until they are read."""
+        self._ahead: deque[int] = deque()
+        """Those that nothing has been tried with yet."""
         self._missing: dict[str, dict[tuple[int, str], None]] = {}
         """Steps that are blocked, by the handler that they lack."""
         self._suspects: deque[tuple[int, str]] = deque()
@@ -42,10 +44,16 @@ class Recovery:
 
     def add(self, key: int) -> None:
         self._open[key] = None
+        self._ahead.append(key)
 
     def begin(self) -> None:
-        if self._open:
+        if self._ahead:
             self._loop.call_soon(self._slice)
+
+    def finish(self) -> None:
+        """Take up what is left: after this runner's clean end, nobody would know that the one before it died."""
+        while self._ahead and not self._clean:
+            self._take_up(self._ahead.popleft())
 
     def close(self) -> None:
         self._closed = True
@@ -53,10 +61,13 @@ class Recovery:
     def _slice(self) -> None:
         if self._closed:
             return
-        for key in list(self._open)[:SLICE]:
-            self._runtime.post(key, e.Ticked(self._runtime.clock.now()))
-            self._open.pop(key, None)
+        for _ in range(min(SLICE, len(self._ahead))):
+            self._take_up(self._ahead.popleft())
         self.begin()
+
+    def _take_up(self, key: int) -> None:
+        if key in self._open:
+            self._runtime.post(key, e.Ticked(self._runtime.clock.now()))
 
     def look_at(self, resident: Resident) -> None:
         """Tell an execution that was just loaded what it missed."""
@@ -76,6 +87,9 @@ class Recovery:
 
     def blocked(self, resident: Resident, block: Block) -> None:
         slot = (resident.key, block.step)
+        if block.signal == RUNNER:
+            self._signal(*slot, RUNNER)
+            return
         if block.signal == "turn":
             if slot != self._turn and slot not in self._suspects:
                 self._suspects.append(slot)

@@ -23,10 +23,14 @@ Report = Callable[[Any, BaseException | None], None]
 class Job:
     """One call in a thread. `started` and `report` run on the event loop; neither after `abandon`."""
 
-    def __init__(self, fn: Callable[[], Any], started: Callable[[], None], report: Report) -> None:
+    def __init__(
+        self, fn: Callable[[], Any], started: Callable[[], None], report: Report, returned: asyncio.Future[None]
+    ) -> None:
+        """`returned` is done when the call has returned, also after `abandon`."""
         self.fn = fn
         self.started = started
         self.report = report
+        self.returned = returned
         self.abandoned = False
         self.context = contextvars.copy_context()
 
@@ -40,7 +44,7 @@ class Threads:
         self._closed = False
 
     def run(self, fn: Callable[[], Any], started: Callable[[], None], report: Report) -> Job:
-        job = Job(fn, started, report)
+        job = Job(fn, started, report, self._loop.create_future())
         self._waiting.append(job)
         self._dispatch()
         return job
@@ -51,16 +55,21 @@ class Threads:
         self._active.discard(job)
         self._dispatch()
 
-    def close(self) -> None:
-        """Abandon everything; threads end when they are idle."""
+    def close(self) -> list[asyncio.Future[None]]:
+        """Abandon everything; threads end when they are idle.
+
+        Returns a future for each call that is under way, done when that has returned.
+        """
         self._closed = True
         self._waiting.clear()
         for job in self._active:
             job.abandoned = True
+        returning = [job.returned for job in self._active]
         self._active.clear()
         for inbox in self._idle:
             inbox.put(None)
         self._idle.clear()
+        return returning
 
     def _dispatch(self) -> None:
         while self._waiting and len(self._active) < THREADS_MAX:
@@ -94,6 +103,7 @@ class Threads:
             inbox.put(None)
         else:
             self._idle.append(inbox)
+        job.returned.set_result(None)
         if not job.abandoned:
             self._active.discard(job)
             job.report(value, error)

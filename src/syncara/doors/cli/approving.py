@@ -92,7 +92,7 @@ def approve(*, approval_id: str, plan_hash: str | None, yes: bool, database: str
             raise click.UsageError(message)
         can_be = approval.status == "pending" and approval.plan_hash == plan_hash
         if can_be and not confirmed(approval):
-            output.note(f"It still waits. To refuse it: {_typed('refuse', approval, database)}")
+            output.note(f"It still waits. To refuse it: {typed('refuse', approval, database)}")
             return output.FAILED
     _answer(database, approval_id, as_json, approve=True, plan_hash=plan_hash)
     return output.OK
@@ -188,7 +188,7 @@ def _document(approval: Approval) -> dict[str, Any]:
 
 def _asked(approval: Approval, database: str | None) -> str:
     """The question, with the command that answers it."""
-    return render(question(approval, _typed("approve", approval, database)))
+    return render(question(approval, typed("approve", approval, database)))
 
 
 def _answered(approval: Approval) -> str:
@@ -202,6 +202,7 @@ def _answered(approval: Approval) -> str:
     return f"{told} · {approval.id}"
 
 
-def _typed(command: str, approval: Approval, database: str | None) -> str:
+def typed(command: str, approval: Approval, database: str | None) -> str:
+    """The command that answers an approval."""
     chosen = [] if database is None else ["--database", database]
     return shlex.join(["syncara", command, approval.id, *chosen])

@@ -11,7 +11,6 @@ from syncara.doors.cli import output
 from syncara.doors.cli.database import going_on
 
 GOES_ON_ALONE = (ExecutionStatus.RUNNING, ExecutionStatus.SCHEDULED)
-OPEN = tuple(status for status in ExecutionStatus if not status.final)
 OPEN_MAX = 10_000
 """The most open runs that are waited for at a time."""
 OTHERS_SHOWN = 3

@@ -16,6 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from syncara.answers.text import span
 from syncara.app import MultiStepProcessor
 from syncara.core import events as e
 from syncara.core.model import ExecutionStatus, StepStatus
@@ -28,7 +29,6 @@ BAR_CELLS = 16
 NAME_CELLS_MAX = 32
 REASON_CHARS_MAX = 300
 """Of an error or a reason in the picture, where other steps need room too; lines show the whole."""
-TENTH_S, MINUTE_S, HOUR_S, DAY_S = 0.1, 60, 3_600, 86_400
 LINES_AROUND = 8
 """What a terminal holds beside the rows of steps: the head, the bar, and a few lines of whoever prints above."""
 
@@ -197,20 +197,6 @@ def _countdown(step: StepState, now: float) -> Text:
     full = max(0, min(BAR_CELLS, int(BAR_CELLS * (1 - left / length))))
     said = f" {span(left)} left" if left > 0 else f" due {span(-left)} ago"
     return Text.assemble(("━" * full, "cyan"), ("─" * (BAR_CELLS - full), "dim"), said)
-
-
-def span(seconds: float) -> str:
-    """A duration in two units at the most: `42 ms`, `0.3 s`, `4 min 05 s`, `2 h 10 min`, `3 d 7 h`."""
-    whole = round(seconds)
-    if seconds < TENTH_S:
-        return f"{seconds * 1000:.0f} ms"
-    if whole < MINUTE_S:
-        return f"{seconds:.1f} s"
-    if whole < HOUR_S:
-        return f"{whole // MINUTE_S} min {whole % MINUTE_S:02} s"
-    if whole < DAY_S:
-        return f"{whole // HOUR_S} h {whole % HOUR_S // MINUTE_S:02} min"
-    return f"{whole // DAY_S} d {whole % DAY_S // HOUR_S} h"
 
 
 def plain(text: str) -> str:

@@ -91,7 +91,7 @@ def _table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]], nothing: s
 
 
 def _ago(at: float) -> str:
-    from syncara.doors.cli.live import span  # noqa: PLC0415
+    from syncara.answers.text import span  # noqa: PLC0415
 
     return f"{span(max(0.0, time.time() - at))} ago"
 

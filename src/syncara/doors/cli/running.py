@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
-from syncara import Execution, MultiStepProcessor, SyncaraError
+from syncara import Execution, ExecutionStatus, MultiStepProcessor, SyncaraError
 from syncara.doors.cli import options, output
+from syncara.doors.cli.approving import typed
 from syncara.doors.cli.database import TARGET, path_of, require
 from syncara.doors.cli.following import (
     GOES_ON_ALONE,
-    OPEN,
+    OTHERS_SHOWN,
     follow,
     interrupted,
     open_runs,
@@ -100,14 +101,15 @@ async def _run(
 def start(*, handler_files: tuple[str, ...], database: str | None, as_json: bool) -> int:
     """Let the open runs of the database go on, and show them until they end.
 
-    Runs stay open when the process that ran them has ended: after Ctrl-C, a crash or a power cut. A paused run is left
-    as it is. Steps with handlers of your own need the file that registers them: --handlers.
+    Runs stay open when the process that ran them has ended: after Ctrl-C, a crash or a power cut. One that needs a
+    person's approval goes on with that, and ends without it when its time is over. A paused run is left as it is. Steps
+    with handlers of your own need the file that registers them: --handlers.
     """
     if database is not None or not handler_files:  # a Python file may configure its own
         require(database)
     try:
         with stdout_for_json(as_json), runner(database, handler_files) as processor:
-            ended, paused = asyncio.run(_start(processor, as_json))
+            ended, paused = asyncio.run(_start(processor, database, as_json))
     except KeyboardInterrupt:
         raise interrupted(path_of(database), database, handler_files) from None
     if as_json:
@@ -118,12 +120,29 @@ def start(*, handler_files: tuple[str, ...], database: str | None, as_json: bool
     return max(map(output.code_of, ended), default=output.OK)
 
 
-async def _start(processor: MultiStepProcessor, as_json: bool) -> tuple[list[Execution], list[Execution]]:
-    """The runs that ended, and those that do not go on by themselves."""
+async def _start(
+    processor: MultiStepProcessor, database: str | None, as_json: bool
+) -> tuple[list[Execution], list[Execution]]:
+    """The runs that ended, and those that are paused."""
     try:
         await processor.start()
         going = open_runs(processor, GOES_ON_ALONE)
-        ended = [await follow(processor, run.id, as_json) for run in reversed(going)]
-        return ended, open_runs(processor, [status for status in OPEN if status not in GOES_ON_ALONE])
+        waiting = open_runs(processor, [ExecutionStatus.AWAITING_APPROVAL])
+        _say_waiting(processor, {run.id for run in waiting}, database)
+        ended = [await follow(processor, run.id, as_json) for run in (*reversed(going), *reversed(waiting))]
+        return ended, open_runs(processor, [ExecutionStatus.PAUSED])
     finally:
         await processor.stop()
+
+
+def _say_waiting(processor: MultiStepProcessor, execution_ids: set[str], database: str | None) -> None:
+    """Say which runs a person must approve, and how."""
+    approvals = [each for each in processor.list_approvals() if each.execution_id in execution_ids]
+    if not approvals:
+        return
+    count = "1 run waits" if len(approvals) == 1 else f"{len(approvals)} runs wait"
+    output.note(f"{count} for a person's approval. To answer, type in another terminal:")
+    for approval in approvals[:OTHERS_SHOWN]:
+        output.note(f"    {typed('approve', approval, database)}")
+    if len(approvals) > OTHERS_SHOWN:
+        output.note("    syncara approvals lists the others.")

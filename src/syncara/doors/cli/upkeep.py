@@ -18,6 +18,15 @@ from syncara.doors.cli.database import examine, path_of, reading, require, runne
 from syncara.doors.cli.looking import DAMAGED
 
 PAGE = 500
+UNSET = {
+    "documents": "in the database file",
+    "notify": "to Python's logging",
+    "workspace": "the folder 'workspace' in the working folder, for file_operation",
+    "retention": "ended runs stay until `syncara cleanup`",
+    "policy": "the built-in one",
+    "secrets": "no file",
+}
+"""What holds where a setting is not made."""
 
 
 @click.command(epilog=options.examples("syncara cleanup --older-than 30d", "syncara cleanup --older-than 12h --json"))
@@ -126,7 +135,9 @@ def _show(report: dict[str, Any], path: str) -> None:
     for name, value in report["versions"].items():
         line(name, value)
     for name, setting in report["settings"].items():
-        line(name, "none" if setting["value"] is None else str(setting["value"]), setting["from"])
+        value = UNSET[name] if setting["value"] is None else str(setting["value"])
+        source = setting["from"]
+        line(name, value, f"{source}; SYNCARA_{name.upper()} changes it" if source == "default" else source)
     database = report["database"]
     if database is None:
         console.print(Text(f"{path} is not there yet; `syncara run` makes it.", "yellow"))
