@@ -59,6 +59,10 @@ def correct(bot: MultiStepProcessor, text: str) -> str:
         ("[MULTI-STEP:CREATE_WORKFLOW:Tea]", "[MULTISTEP:CREATE_WORKFLOW:Tea]"),
         ("[WORKFLOW:CREATE:Tea]", "[MULTISTEP:CREATE_WORKFLOW:Tea]"),
         ("[CREATE_WORKFLOW:Tea]", "[MULTISTEP:CREATE_WORKFLOW:Tea]"),
+        ("[MULTISTEP -> CREATE_WORKFLOW -> Tea -> Makes tea]", "[MULTISTEP:CREATE_WORKFLOW:Tea:Makes tea]"),
+        ("[MULTISTEP:CREATE_WORKFLOW=Tea]", "[MULTISTEP:CREATE_WORKFLOW:Tea]"),
+        ("«MULTISTEP:CREATE_WORKFLOW:Tea»", "[MULTISTEP:CREATE_WORKFLOW:Tea]"),
+        ("[MULTISTEP:[MULTISTEP:CREATE_WORKFLOW:Tea]]", "[MULTISTEP:CREATE_WORKFLOW:Tea]"),
         ("[MULTISTEP | CREATE_WORKFLOW | Tea | Makes tea]", "[MULTISTEP:CREATE_WORKFLOW:Tea:Makes tea]"),
         ("[MULTI\u200bSTEP:CREATE_WORKFLOW:Tea]", "[MULTISTEP:CREATE_WORKFLOW:Tea]"),
         (r"\[MULTISTEP:CREATE\_WORKFLOW:Tea\]", "[MULTISTEP:CREATE_WORKFLOW:Tea]"),
@@ -67,6 +71,15 @@ def correct(bot: MultiStepProcessor, text: str) -> str:
         ('{"tool": "MULTISTEP:CREATE_WORKFLOW", "name": "Tea"}', "[MULTISTEP:CREATE_WORKFLOW:Tea]"),
         ('MULTISTEP.create_workflow(name="Tea", timeout=60)', "[MULTISTEP:CREATE_WORKFLOW:Tea::60]"),
         ('<MULTISTEP:CREATE_WORKFLOW name="Tea"/>', "[MULTISTEP:CREATE_WORKFLOW:Tea]"),
+        (
+            '<invoke name="MULTISTEP:CREATE_WORKFLOW">\n<parameter name="name">Tea</parameter>\n</invoke>',
+            "[MULTISTEP:CREATE_WORKFLOW:Tea]",
+        ),
+        (
+            "<function=MULTISTEP:CREATE_WORKFLOW><parameter=name>Tea</parameter></function>",
+            "[MULTISTEP:CREATE_WORKFLOW:Tea]",
+        ),
+        ("<create_workflow>\n<name>Tea</name>\n</create_workflow>", "[MULTISTEP:CREATE_WORKFLOW:Tea]"),
         # Brackets around it.
         ("[[MULTISTEP:CREATE_WORKFLOW:Tea]]", "[MULTISTEP:CREATE_WORKFLOW:Tea]"),
         ("{MULTISTEP:CREATE_WORKFLOW:Tea}", "[MULTISTEP:CREATE_WORKFLOW:Tea]"),
@@ -83,6 +96,35 @@ def correct(bot: MultiStepProcessor, text: str) -> str:
         ("[MULTISTEP:CREATE_WORKFLOW:name: Tea:timeout: 600]", "[MULTISTEP:CREATE_WORKFLOW:Tea::600]"),
         ("[MULTISTEP:CREATE_WORKFLOW:nama=Tea:autoRetry=no]", "[MULTISTEP:CREATE_WORKFLOW:Tea:auto_retry=false]"),
         ("[MULTISTEP:CREATE_WORKFLOW:Part 1: Tea]", r"[MULTISTEP:CREATE_WORKFLOW:Part 1\: Tea]"),
+        ("[MULTISTEP:CREATE_WORKFLOW:Tea:no description:600]", "[MULTISTEP:CREATE_WORKFLOW:Tea::600]"),
+        ("[MULTISTEP:CREATE_WORKFLOW:**Tea**]", "[MULTISTEP:CREATE_WORKFLOW:Tea]"),
+        (r"[MULTISTEP:CREATE_WORKFLOW:Tea \& milk]", "[MULTISTEP:CREATE_WORKFLOW:Tea & milk]"),
+        # Lists of steps and of items.
+        (
+            '[MULTISTEP:QUICK_WORKFLOW:Tea:{"steps":[{"name":"A","handler":"delay","params":{"seconds":1}}],"sequential":true}]',
+            '[MULTISTEP:QUICK_WORKFLOW:Tea:[{"name":"A","handler":"delay","params":{"seconds":1}}]:sequential=true]',
+        ),
+        (
+            """[MULTISTEP:BATCH:kirim_pesan:['Hi','Ho'],2]""",
+            '[MULTISTEP:BATCH_PROCESS:send_message:[{"text":"Hi"},{"text":"Ho"}]:2]',
+        ),
+        (
+            '[MULTISTEP:BATCH_PROCESS:log:[{"message":"a},{"message":"b"}]:2]',
+            '[MULTISTEP:BATCH_PROCESS:log:[{"message":"a"},{"message":"b"}]:2]',
+        ),
+        (
+            '[MULTISTEP:BATCH_PROCESS:log:[{"message":"{{context.a}}"}]]',
+            '[MULTISTEP:BATCH_PROCESS:log:[{"message":"{context.a}"}]]',
+        ),
+        # Templates.
+        (
+            '[MULTISTEP:START_WORKFLOW_FROM_TEMPLATE:notification_flow:{"message":"Hi"}]',
+            '[MULTISTEP:TEMPLATE_WORKFLOW:notification_flow:{"message":"Hi"}]',
+        ),
+        (
+            '[MULTISTEP:TEMPLATE_WORKFLOW:{"template":"message_sequence","welcome_text":"Hi","delay":1}]',
+            '[MULTISTEP:TEMPLATE_WORKFLOW:message_sequence:{"welcome_text":"Hi","delay":1}]',
+        ),
         # Names from elsewhere.
         (
             "It is called **Tea**.\n[MULTISTEP:CREATE_WORKFLOW:]",
@@ -90,6 +132,8 @@ def correct(bot: MultiStepProcessor, text: str) -> str:
         ),
         ("[MULTISTEP:LIST_EXECUTIONS:berjalan]", "[MULTISTEP:LIST_EXECUTIONS:running]"),
         ("[MULTISTEP:LIST_EXECUTIONS:all]", "[MULTISTEP:LIST_EXECUTIONS]"),
+        ("[MULTISTEP:LIST_EXECUTIONS:errors]", "[MULTISTEP:LIST_EXECUTIONS:failed]"),
+        ("[MULTISTEP:LIST_EXECUTIONS:sudah selesai:2]", "[MULTISTEP:LIST_EXECUTIONS:completed:2]"),
         ("[MULTISTEP:HELP:ADDSTEP]", "[MULTISTEP:HELP:ADD_STEP]"),
     ],
 )
@@ -112,7 +156,25 @@ def test_a_code_is_corrected(bot: MultiStepProcessor, wrong: str, right: str) ->
         ('Note:log:{"message":"a "big" one"}', r'Note:log:{"message":"a \"big\" one"}'),
         ('Keep:set_context:{"city":"Solo"}', 'Keep:set_context:{"key":"city","value":"Solo"}'),
         ('{"name":"Note","type":"log","params":{"message":"a"}}', 'Note:log:{"message":"a"}'),
+        ('Rest:{"seconds":5}', 'Rest:delay:{"seconds":5}'),
+        ('Log it:{"message":"a"}', 'Log it:log:{"message":"a"}'),
+        (
+            'Call:api_call:{"url":"https://a.example.com","method":"FETCH"}',
+            'Call:api_call:{"url":"https://a.example.com","method":"GET"}',
+        ),
+        (
+            'Call:api_call:{"url":"https://a.example.com","headers":{"A":"b","timeout_s":5}',
+            'Call:api_call:{"url":"https://a.example.com","headers":{"A":"b"},"timeout_s":5}',
+        ),
+        ('Keep:set_context:{"value":{"b":1,"key":"k"}}', 'Keep:set_context:{"value":{"b":1},"key":"k"}'),
+        ("Note:log:All is well:boil", 'Note:log:{"message":"All is well"}:Boil'),
+        ('Note:log:{"message":"a"}:::run_when=after all done', 'Note:log:{"message":"a"}:run_when=all_settled'),
         # Other steps.
+        ('Note:log:{"message":"a"}:{"Boil"}', 'Note:log:{"message":"a"}:Boil'),
+        ('Note:log:{"message":"a"}:step7_id', 'Note:log:{"message":"a"}:step1_id'),
+        ('Note:log:{"message":"a"}:60:Boil', 'Note:log:{"message":"a"}:Boil:60'),
+        ('Note:log:{"message":"a"}:syarat=boil', 'Note:log:{"message":"a"}:Boil'),
+        ('Note:log:{"message":"a"}:syarat=context.n > 3', 'Note:log:{"message":"a"}:condition=context.n > 3'),
         ('Note:log:{"message":"a"}:boil', 'Note:log:{"message":"a"}:Boil'),
         ('Note:log:{"message":"a"}:langkah 1', 'Note:log:{"message":"a"}:step1_id'),
         ('Note:log:{"message":"a"}:1:60', 'Note:log:{"message":"a"}:step1_id:60'),
@@ -128,6 +190,8 @@ def test_a_code_is_corrected(bot: MultiStepProcessor, wrong: str, right: str) ->
         ('Note:log:{"message":"{{context.n}}"}', 'Note:log:{"message":"{context.n}"}'),
         ('Note:log:{"message":"{steps.boil.data}"}', 'Note:log:{"message":"{steps.Boil.data}"}'),
         ('Note:log:{"message":"{context.n"}', 'Note:log:{"message":"{context.n}"}'),
+        ('Note:log:{"message":"{context.n.} {context.m[]}"}', 'Note:log:{"message":"{context.n} {context.m}"}'),
+        ('Note:log:{"message":"a"}:condition={n} > 3', 'Note:log:{"message":"a"}:condition=context.get(\'n\') > 3'),
     ],
 )
 def test_a_step_is_corrected(bot: MultiStepProcessor, wrong: str, right: str) -> None:
@@ -146,9 +210,25 @@ def test_a_step_is_corrected(bot: MultiStepProcessor, wrong: str, right: str) ->
         (HEAD + BOIL + BOIL + RUN, HEAD + BOIL + RUN),
         (HEAD + BOIL + POUR + ":Pour]\n" + RUN, HEAD + BOIL + POUR + ":Boil]\n" + RUN),
         (
-            HEAD + BOIL.replace("}]", "}:Pour]") + POUR + ":Boil]\n" + RUN,
-            HEAD + BOIL + POUR + ":Boil]\n" + RUN,
+            "Boil it, then pour.\n" + HEAD + BOIL.replace("}]", "}:Pour]") + POUR + ":Boil]\n" + RUN,
+            "Boil it, then pour.\n" + HEAD + BOIL + POUR + ":Boil]\n" + RUN,
         ),
+        (
+            HEAD
+            + BOIL.replace("}]", "}:Rest]")
+            + POUR
+            + ':Boil]\n[MULTISTEP:ADD_STEP:workflow_id:Rest:delay:{"seconds":1}:Pour]',
+            HEAD + BOIL + POUR + ':Boil]\n[MULTISTEP:ADD_STEP:workflow_id:Rest:delay:{"seconds":1}:Pour]',
+        ),
+        (HEAD + BOIL + "[MULTISTEP:EXECUTE:workflow_id: workflow_id]", HEAD + BOIL + RUN),
+        (HEAD + BOIL + "[MULTISTEP:EXECUTE:workflow_id:{'a':1}", HEAD + BOIL + RUN.replace("]", ':{"a":1}]')),
+        (HEAD + BOIL + "[MULTISTEP:EXECUTE:workflow_id:dict(a=True)]", HEAD + BOIL + RUN.replace("]", ':{"a":true}]')),
+        (HEAD + BOIL + '[JALANKAN:workflow_id:{a="b"}]', HEAD + BOIL + RUN.replace("]", ':{"a":"b"}]')),
+        (
+            HEAD + BOIL + '[MULTISTEP:EXECUTE:workflow_id:{"a":["b","c":1}]',
+            HEAD + BOIL + RUN.replace("]", ':{"a":["b"],"c":1}]'),
+        ),
+        (HEAD + "[MULTISTEP:LOG:workflow_id:Boil:it boils]\n" + RUN, HEAD + BOIL.replace("boiling", "it boils") + RUN),
         (
             HEAD + BOIL + '[MULTISTEP:ADD_STEP:workflow_id:Rest:delay:{"seconds":4000}]',
             HEAD.replace("]", "::4060]") + BOIL + '[MULTISTEP:ADD_STEP:workflow_id:Rest:delay:{"seconds":4000}]',
@@ -187,6 +267,11 @@ def test_codes_of_a_reply_are_corrected_together(bot: MultiStepProcessor, wrong:
         '[MULTISTEP:BATCH_PROCESS:send_message:{"text":"Hi","recipients":["Ana","Budi"]}:2]',
         "[MULTISTEP:PAUSE:a1b2c3]",
         "[MULTISTEP:FLY:me]",
+        HEAD + BOIL.replace("}]", "}:Pour]") + POUR + ":Boil]",
+        HEAD + '[MULTISTEP:ADD_STEP:workflow_id:Say:{"message":"a"}]',
+        HEAD
+        + '[MULTISTEP:ADD_STEP:workflow_id:Call:api_call:{"url":"https://a.example.com","json":{"a":1,"method":"PUT"}]',
+        HEAD + BOIL.replace("}]", "}]:step0]"),
         HEAD + BOIL + POUR + ":Quarterly report]",
         "[MULTISTEP:CREATE_WORKFLOW:]\n" + RUN,
     ],
@@ -260,6 +345,24 @@ def test_a_reply_is_read_a_few_times_however_much_is_wrong_with_it(bot: MultiSte
 
     assert all(problem.example for problem in problems)
     assert reads <= 10
+
+
+async def test_a_step_that_is_there_already_is_left_out(bot: MultiStepProcessor) -> None:
+    """Written again as the workflow has it, it was meant to be there, not to be there twice."""
+    assert (await bot.process_reply(HEAD + BOIL, chat_id=5, user_id=5, message_id=0)).ok
+    again = BOIL.replace("workflow_id", "Tea")
+
+    assert "[MULTISTEP:EXECUTE:Tea]" == correct(bot, again + "[MULTISTEP:EXECUTE:Tea]")
+    assert "Boil 2" in correct(bot, again.replace("boiling", "hot") + "[MULTISTEP:EXECUTE:Tea]")
+
+
+@pytest.mark.parametrize("unit", ["a && ", "step 1 and ", "a=1, ", '"a" ', '},{"a', "[]", "_", " is more than "])
+def test_a_long_text_is_given_up_soon(bot: MultiStepProcessor, unit: str) -> None:
+    """What is no field is not searched for one: a quadratic search in 64 KiB would take minutes."""
+    text = f'{HEAD}[MULTISTEP:ADD_STEP:workflow_id:A:log:{{"message":"{{context.a'
+
+    assert not check(bot, text + unit * ((TEXT_CHARS_MAX - len(text)) // len(unit))).ok
+    assert not check(bot, (text[:-22] + unit * (60_000 // len(unit)))).ok
 
 
 def test_a_reply_longer_than_models_write_gets_no_corrections(bot: MultiStepProcessor) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 
 from syncara.commands.registry import Command, families
-from syncara.shortcodes.characters import CLOSING, COLONS
+from syncara.shortcodes.characters import CLOSING, COLONS, SQUARE
 from syncara.shortcodes.heads import heads
 from syncara.shortcodes.places import Shown
 from syncara.shortcodes.problems import CodeProblem
@@ -21,18 +21,21 @@ _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
 _OPENING = r"(?:[\[［【〔「『⟦{(<｛（＜《〈]|&(?:#91|#x5[bB]|lbrack|lsqb|#123|lt);|^[ \t>*+•-]*(?:\d+[.)][ \t]*)?)"
 _WORD = rf"(?<!\w)[^\W\d_][\w{_INVISIBLE}-]{{0,40}}+"
 _CANDIDATE = re.compile(
-    rf"{_OPENING}[^\w\n]{{0,8}}(?P<first>{_WORD})(?P<between>\s?(?:[{COLONS}|/.>=;,_-]|->|→)?\s?)(?P<second>{_WORD})?"
-    rf"(?P<after>[`*_\"']{{0,3}}\s?(?:[{COLONS}|/({CLOSING};,=]|->|→))(?P<next>\s?[\w=\"'-]*)",
+    rf"{_OPENING}[^\w\n]{{0,8}}(?P<first>{_WORD})(?P<between>\s?(?:->|→|[{COLONS}|/.>=;,_-])?\s?)(?P<second>{_WORD})?"
+    rf"(?P<after>[`*_\"']{{0,3}}\s?(?:->|→|[{COLONS}|/({CLOSING};,=]))(?P<next>\s?[\w=\"'-]*)",
     re.MULTILINE,
 )
 _NAMED = re.compile(
     r"\{[^{}\n]{0,80}?[\"'“](?:tool|name|function|command|action|code|shortcode|tool_name|type|call|method)[\"'”]\s*:"
     r"\s*[\"'“]\[?(?P<name>[\w.:]{3,60})[\"'”]"
     r"|<(?:(?:function|tool|invoke|call)=)?(?P<tag>[A-Za-z]\w{2,40}[:.]\w{2,40})(?=[\s/>])"
+    r"|<(?P<element>[A-Za-z_]{3,40})>(?=\s*<[A-Za-z_]{2,40}>)"
     r"|<\w+[^<>\n]{0,40}?\sname\s*=\s*[\"'](?P<attribute>[\w.:]{3,60})[\"']"
 )
 _ALIAS = re.compile(r"\s?(?:\w+=)?[\"']?(?:workflow_id|execution_id|message_id|wf_\w+|ex_\w+)")
-_ALIAS_WITHIN = re.compile(r"[\"'](?:workflow_id|execution_id)[\"']")
+_JSON_FIELD = re.compile(r"(?::[^\n{}\[\]:]{0,200}){1,6}:\s?(?:\{\s*[\"'\w]|\[\s*[{\"'])")
+"""A field in JSON, behind others."""
+_ALIAS_WITHIN = re.compile(r"[\"'<](?:workflow_id|execution_id)[\"'>]")
 _REST_CHARS = 120
 _KINDS = frozenset(
     {"WORKFLOW", "WORKFLOWS", "STEP", "STEPS", "TASK", "FLOW", "EXECUTION", "AGENT", "BOT", "ACTION", "TOOL", "COMMAND"}
@@ -92,7 +95,11 @@ def _suspects(
 ) -> list[tuple[int, int, str]]:
     """Start and end of each head, and the shortcode that it was meant to be."""
     found: list[tuple[int, int, str]] = []
-    words = (each for each in _CANDIDATE.finditer(text) if not _is_within(each.start("first"), taken))
+    words = (
+        each
+        for each in _CANDIDATE.finditer(text)
+        if not _is_within(each.start("first"), taken) and not text.endswith("</", 0, each.start("first"))
+    )
     for candidate in islice(words, CANDIDATES_MAX):
         shortcode = _of_words(candidate, commands)
         if shortcode is not None:
@@ -128,18 +135,22 @@ def _of_words(candidate: re.Match[str], commands: Mapping[str, Command]) -> str 
     between = candidate["between"]
     if between.isspace():  # two words with nothing but a space between them: `ADD STEP`
         return (
-            _lone(f"{first}_{second}", candidate["next"], commands, bracketed=bracketed)
+            _lone(f"{first}_{second}", commands, bracketed=bracketed, sure=_ALIAS.match(candidate["next"]) is not None)
             if tight and after in COLONS
             else None
         )
     if second and between:
         shortcode = _of_family(first, second, commands, candidate["next"])
-        if shortcode is not None and (bracketed or after == "(") and (tight or after in "]})>("):
+        sure = tight or after in "]})>(" or (candidate.string[candidate.start()] in SQUARE and second.isupper())
+        if shortcode is not None and (bracketed or after == "(") and sure:
             return shortcode
     if between.strip() in ("", *COLONS):
         rest = f"{second}{candidate['after']}" if second else candidate["next"]
         if (between.strip() or after in COLONS or (after in _CLOSERS and "_" in first)) and not between.endswith(" "):
-            return _lone(first, rest, commands, bracketed=bracketed)
+            sure = _ALIAS.match(rest) is not None
+            if not sure and candidate.string[candidate.start()] in SQUARE:
+                sure = _JSON_FIELD.match(candidate.string, candidate.end("first")) is not None
+            return _lone(first, commands, bracketed=bracketed, sure=sure)
     if after == "(" and not between and not second and ("_" in first or _ALIAS.match(candidate["next"])):
         return _named(first, commands, exact=True)
     return None
@@ -163,8 +174,8 @@ def _of_family(first: str, second: str, commands: Mapping[str, Command], rest: s
     return _named(second, commands, exact=True) if "_" in second and (second.isupper() or first.isupper()) else None
 
 
-def _lone(first: str, rest: str, commands: Mapping[str, Command], *, bracketed: bool) -> str | None:
-    """A command without its family."""
+def _lone(first: str, commands: Mapping[str, Command], *, bracketed: bool, sure: bool) -> str | None:
+    """A command without its family. `sure`: what follows looks like its fields."""
     if not (first.isupper() or "_" in first) or not any(char.isalpha() for char in first):
         return None
     if "_" in first:
@@ -174,9 +185,9 @@ def _lone(first: str, rest: str, commands: Mapping[str, Command], *, bracketed: 
     if not bracketed:
         return None
     exact = next((each for each in commands if each.partition(":")[2] == first), None)
-    if exact is not None and (first not in _LOOKS_ONLY or _ALIAS.match(rest)):
+    if exact is not None and (first not in _LOOKS_ONLY or sure):
         return exact
-    if not _ALIAS.match(rest):
+    if not sure:
         return None
     return _named(first, commands, exact=False) or ("MULTISTEP:ADD_STEP" if _is_handler(first) else None)
 

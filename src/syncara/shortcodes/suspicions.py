@@ -11,8 +11,9 @@ from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from typing import Any
 
-from syncara.commands.draft import Draft, Sheet
+from syncara.commands.draft import Draft
 from syncara.commands.registry import Command, Field
+from syncara.commands.sheets import Sheet
 from syncara.core.check import shown
 from syncara.core.errors import Problem
 from syncara.core.model import CONDITION_CHECK, DELAY, Step
@@ -24,7 +25,7 @@ _THOUSANDS = re.compile(r"(?:[a-z_]+\s*=\s*)?[\"']?(\d{1,3}(?:\.\d{3})+)[\"']?")
 _THOUSANDS_IN_JSON = re.compile(r"[:\[,]\s*(\d{1,3}\.\d\d0)\s*[,}\]]")
 _ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#\d{2,5}|#x[0-9a-fA-F]{2,4});")
 _INVISIBLE = re.compile(r"[\u200b\u2060\ufeff\u00ad]|(?<=[\x21-\x7e])[\u200c\u200d](?=[\x21-\x7e])")
-_MARKDOWN = re.compile(r"\\[_*~`]")
+_MARKDOWN = re.compile(r"\\[_*~`&#|>!.()+=-]")
 _BLANK = re.compile(
     r"<[^\W\d_][^<>]*>|\[[^\W\d_][^\[\]{}\"]*\]|_{2,}|\.{3}|…|\{[a-z][a-z _]*\}|TO[D]O|TBD|[Xx]{3,}|YOUR_[A-Z_]+"
     r"|\((?:isi|insert|masukkan|your|fill|enter)\b[^()]*\)",
@@ -36,9 +37,15 @@ _BLANK_WITHIN = re.compile(
     r"|alamat|nomor|judul)\b[^\[\]{}\"]{0,40}\](?!\()|_{3,}|[/=]\.{3}(?!\w)|\bYOUR_[A-Z_]+\b",
     re.IGNORECASE,
 )
-_NOTHING = re.compile(r"none|null|nil|n/?a|empty|undefined|-+|–|—|tidak ada|kosong|tanpa", re.IGNORECASE)
+_NOTHING = re.compile(
+    r"none|null|nil|n/?a|empty|undefined|-+|–|—|(?:tidak ada|kosong|tanpa|no|without|belum ada)"
+    r"(?: (?:description|deskripsi|keterangan|condition|kondisi|syarat))?",
+    re.IGNORECASE,
+)
 _AMOUNT = re.compile(r"\d[\d.,_]*\s*[^\W\d_]{0,8}")
 _LABEL = re.compile(r"(?:^|[,;|&]\s*)([^\W\d][\w-]{0,30})\s*=(?!=)")
+WRAPPED = re.compile(r"(?P<mark>`{1,3}|\*{1,3}|_{1,3}|~~)(?P<text>[^`*~]+)(?P=mark)")
+"""Emphasis of Markdown around the whole of a text."""
 _COLON = re.compile(r"(?<!\\):")
 _SPACED = re.compile(r":[ \t]")
 _WORD = re.compile(r"[^\W\d]\w{1,30}")
@@ -119,6 +126,8 @@ def _of_field(field: Field, value: Any, command: Command) -> _Suspicion | None:
         return "suspicious_text", f"is {value!r}, a word for nothing", "leave the field empty: two colons in a row"
     if field.name == "description" and _AMOUNT.fullmatch(value) and _is_amount(value):
         return "suspicious_text", f"is {value!r}: was the field before it left out?", "leave a field empty with ::"
+    if WRAPPED.fullmatch(value):
+        return "suspicious_text", f"is {value!r}, with signs of Markdown around it", "write it without"
     if field.name == "condition" and (key := foreign_key(value)):
         return "suspicious_condition", f"reads {key} as a key of the context", "write len(…), or ['key'] for a key"
     for label in _LABEL.finditer(value):
@@ -279,7 +288,7 @@ def _step_named(written: str, names: list[str]) -> str | None:
 _MAY_BE_FOREIGN = re.compile(r"[{}%<$\[]")
 FOREIGN = re.compile(
     r"(?P<mark>[$#]?)(?P<open>\{{1,3})\s*(?P<braces>[^{}\n]{1,120}?)\s*\}{1,3}"
-    r"|%(?P<percent>[^\W\d]\w*)%|%\((?P<python>[^\W\d]\w*)\)s|<(?P<angle>[^\W\d]\w*)>|\[(?P<square>[^\W\d]\w*)\]"
+    r"|%(?P<percent>[^\W\d]\w*)%|%\((?P<python>[^\W\d]\w*)\)s|<(?P<angle>[^\W\d]\w*)>|\[{1,2}(?P<square>[^\W\d]\w*)\]{1,2}"
     r"|\$(?P<dollar>[^\W\d]\w*(?:\.\w+)*)|<%=?\s*(?P<erb>[^\W\d][\w.]*)\s*%>"
     r"|(?<![\w.{])(?P<unopened>(?:context|steps)\.[\w.\[\]]+)\}"
 )

@@ -7,22 +7,25 @@ least unlikely? Each thing that would have to be wrong has a price; the cheapest
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from syncara.commands.registry import Command, Field
 from syncara.shortcodes.characters import COLONS
 from syncara.shortcodes.repair import words
-from syncara.shortcodes.repair.guesses import Guess, Guesser
+from syncara.shortcodes.repair.guesses import ALIASES, Guess, Guesser
 from syncara.shortcodes.repair.loose_json import pairs
+from syncara.shortcodes.repair.step_names import ALIAS
 
 PIECES_MAX = 24
+TEXT_CHARS_MAX = 1_000
+"""Of text outside of JSON; more of it is no field, but the rest of a reply."""
 _LATEST = ("workflow", "execution")
 """What has an alias for the latest."""
-_ALIASES = ("workflow_id", "execution_id", "message_id")
 PRICE_MAX = 12.0
 """What a way may cost at the most; dearer ones are guesses without ground."""
 
@@ -45,12 +48,10 @@ _JOINED_NUMBER = 1.5
 _JOINED = 1.6
 _JOINED_IN_A_SENTENCE = 0.4
 _JOINED_TIME = 0.1
-_JOINED_PAIRS = 0.3
-_JOINED_NAMES = 0.3
+_JOINED_BY_FORM = {"json": 0.3, "names": 0.3, "moment": _JOINED_TIME, "number": _JOINED_TIME}
 _LABEL = re.compile(r"\s*[\"'“*_]*([^\W\d][\w -]{0,30}?)[\"'”*_]*\s*(?:=>|=|:)\s*(.*)", re.DOTALL)
 _QUOTED = re.compile(r"\s*([\"'“‘])([^\n]*)[\"'”’]\s*")
-_RATIO = re.compile(r".*[^\W\d].*\d:\d{1,2}", re.DOTALL)
-_REFERENCE = re.compile(r"(?:workflow|execution|message)_id|step_?\d{1,4}(?:_id)?", re.IGNORECASE)
+_RATIO, _ONE_OR_TWO = re.compile(r"[^\W\d][^:]*\d\Z"), re.compile(r"\d{1,2}")
 _CLOCK = re.compile(r"\d{1,2}:\d\d:\d\d")
 _HOUR, _MINUTE = re.compile(r"(?:.*\D)?(?:[01]?\d|2[0-3])", re.DOTALL), re.compile(r"[0-5]\d(?!\d).*", re.DOTALL)
 
@@ -72,8 +73,11 @@ class Way(NamedTuple):
 
 def assign(command: Command, pieces: Sequence[Piece], text: str, guesser: Guesser) -> Way | None:
     """The fields of a command, or None when too much would have to be guessed. `text` is what the pieces are of."""
-    if len(pieces) > PIECES_MAX:
+    too_long = any(isinstance(piece.value, str) and len(piece.value) > TEXT_CHARS_MAX for piece in pieces)
+    if too_long or len(pieces) > PIECES_MAX:
         return None
+    twice = [one.value == other.value and one.value in ALIASES for one, other in itertools.pairwise(pieces)]
+    pieces = [piece for piece, again in zip(pieces, [False, *twice], strict=False) if not again]
     labelled, rest = _by_label(command, list(pieces), text, guesser)
     if rest and all(piece.value is None for piece in rest):
         rest = []
@@ -101,8 +105,7 @@ def _by_label(command: Command, pieces: list[Piece], text: str, guesser: Guesser
     pieces = _with_labels_joined(command, pieces, text)
     for number, piece in enumerate(pieces):
         if isinstance(piece.value, dict) and not piece.label and _is_fields(command, piece.value, number, pieces):
-            for key, value in piece.value.items():
-                _keep(found, field_of(command, key), value, guesser)
+            _keep_all(found, command, piece.value, guesser)
             continue
         row = pairs(piece.value) if isinstance(piece.value, str) else None
         if row is not None and len(row) > 1 and all(field_of(command, key) for key in row):
@@ -110,12 +113,22 @@ def _by_label(command: Command, pieces: list[Piece], text: str, guesser: Guesser
                 _keep(found, field_of(command, key), value, guesser)
             continue
         label, written = _label(piece, guesser)
-        named = field_of(command, label) if label else None
+        named = _field_of(command, label, written, guesser)
         if named is None or named.name in found:
             rest.append(piece._replace(value={piece.label: piece.value}) if piece.label else piece)
         else:
             _keep(found, named, written, guesser)
     return found, rest
+
+
+def _field_of(command: Command, label: str, written: Any, guesser: Guesser) -> Field | None:
+    """The field that a label names; of several, the one that its value suits best."""
+    meant = words.table("fields").get(words.plain(label), ())
+    fields = [field for field in command.fields if field.name in meant]
+    if len(fields) < 2 or label in {field.name for field in command.fields}:  # noqa: PLR2004 - nothing to choose from
+        return field_of(command, label) if label else None
+    guesses = [(guess.price, field) for field in fields if (guess := guesser.guess(field, written)) is not None]
+    return min(guesses, key=lambda each: each[0], default=(0, fields[0]))[1]
 
 
 def _label(piece: Piece, guesser: Guesser) -> tuple[str, Any]:
@@ -129,10 +142,20 @@ def _label(piece: Piece, guesser: Guesser) -> tuple[str, Any]:
     return found[1], found[2] if quoted is None else quoted[2]
 
 
+def _keep_all(found: dict[str, Any], command: Command, value: Mapping[str, Any], guesser: Guesser) -> None:
+    """The fields of an object; the members that are none belong to the field that takes an object."""
+    others = {key: each for key, each in value.items() if field_of(command, key) is None}
+    for key, each in value.items():
+        _keep(found, field_of(command, key), each, guesser)
+    takes = [field for field in command.positional if field.form == "json" and field.name not in found]
+    if others and len(takes) == 1:
+        _keep(found, takes[0], others, guesser)
+
+
 def _keep(found: dict[str, Any], field: Field | None, value: Any, guesser: Guesser) -> None:
     if field is None or field.name in found:
         return
-    guess = guesser.guess(field, value)
+    guess = guesser.guess(field, value, labelled=True)
     if guess is None:
         found[field.name] = value
     elif guess.value is not None:
@@ -148,14 +171,12 @@ def _is_fields(command: Command, value: dict[str, Any], number: int, pieces: Seq
     takes_json = [field for field in command.fields if field.form == "json" and not field.named]
     if not takes_json:
         return len(known) == len(value)
-    if len(known) == len(value) and not exact.isdisjoint({*_ALIASES, "params"}):
+    if len(known) == len(value) and not exact.isdisjoint({*ALIASES, "params"}):
         return True
-    required = {field.name for field in command.fields if field.required and not field.refers}
-    if (
-        required
-        and required <= {field.name for field in known}
-        and (len(exact) * 2 >= len(value) or len(known) == len(value))
-    ):
+    if len(exact) == len(value) > 1 and any(isinstance(value.get(field.name), dict | list) for field in takes_json):
+        return True
+    required = {field.name for field in command.fields if field.required and field.refers not in _LATEST}
+    if required and required <= exact and number == len(pieces) - 1:
         return True
     named = {field.name for field in command.fields if field.named or field.name in ("timeout", "dependencies")}
     if number < len(pieces) - 1 or len(known) < len(value) or not {field.name for field in known} <= named:
@@ -181,7 +202,7 @@ def _with_labels_joined(command: Command, pieces: list[Piece], text: str) -> lis
 
 def _lone_label(command: Command, piece: Piece, text: str) -> str:
     """The field that a piece names, when it may be a label and a colon follows it."""
-    if not isinstance(piece.value, str) or piece.value in _ALIASES or text[piece.end : piece.end + 1] not in COLONS:
+    if not isinstance(piece.value, str) or piece.value in ALIASES or text[piece.end : piece.end + 1] not in COLONS:
         return ""
     field = field_of(command, piece.value, alike=0.9)
     return "" if field is None else field.name
@@ -224,10 +245,11 @@ def _in_order(fields: Sequence[Field], pieces: Sequence[Piece], text: str, guess
 
 
 def _price_of_dropping(piece: Piece, price: float) -> float:
-    """Of leaving out what was written; JSON was not written for nothing."""
+    """Of leaving out what was written; JSON and the names of steps were not written for nothing."""
     if piece.value is None:
         return 0
-    return math.inf if isinstance(piece.value, dict | list) and piece.value else price
+    is_kept = ALIAS.fullmatch(piece.value) if isinstance(piece.value, str) else piece.value
+    return math.inf if is_kept else price
 
 
 def _left_out(field: Field, *, written: bool = True) -> float:
@@ -248,7 +270,7 @@ def _groups(
         yield start + 1, guess
     if not (field.form in ("names", "moment", "json", "number") or (field.form == "text" and field.refers is None)):
         return
-    extra = 0.0
+    extra, extra_of_text = 0.0, 0.0
     for stop in range(start + 2, len(pieces) + 1):
         before, after = pieces[stop - 2], pieces[stop - 1]
         if not isinstance(after.value, str) and not (field.form == "json" and after.value is not None):
@@ -258,28 +280,33 @@ def _groups(
         written = text[pieces[start].start : after.end]
         if field.form == "number" and not _CLOCK.fullmatch(written):
             continue
-        guess = guesser.guess(field, written) if field.form != "json" else guesser.several(field, written)
-        extra += _joint(field, before, after, text, guesser)
+        guess = _joined(field, written, pieces[start:stop], guesser)
+        extra_of_text += _joint(before, after, text, guesser)
+        extra += _JOINED_BY_FORM.get(field.form, 0)
         if guess is not None:
-            yield stop, guess._replace(price=guess.price + extra)
+            is_text = field.form == "text" or (field.form == "json" and isinstance(guess.value, str))
+            yield stop, guess._replace(price=guess.price + (extra_of_text if is_text else extra))
 
 
-def _joint(field: Field, before: Piece, after: Piece, text: str, guesser: Guesser) -> float:
-    """The price of a colon that belongs to a field."""
+def _joined(field: Field, written: str, pieces: Sequence[Piece], guesser: Guesser) -> Guess | None:
+    """What the field makes of several pieces, which are `written` with what is between them."""
     if field.form == "json":
-        return _JOINED_PAIRS
+        return guesser.several(field, written)
     if field.form == "names":
-        return _JOINED_NAMES
-    if field.form in ("moment", "number"):
-        return _JOINED_TIME
+        return guesser.names(written, [str(piece.value) for piece in pieces])
+    return guesser.guess(field, written)
+
+
+def _joint(before: Piece, after: Piece, text: str, guesser: Guesser) -> float:
+    """The price of a colon that belongs to a text."""
     if text[before.end : before.end + 3] == "://":
         return 0
     if _HOUR.fullmatch(str(before.value)) and _MINUTE.fullmatch(str(after.value)):
         return _JOINED_TIME
-    if _RATIO.fullmatch(f"{before.value}:{after.value}"):
+    if _RATIO.search(str(before.value)[-40:]) and _ONE_OR_TWO.fullmatch(str(after.value)):
         return _JOINED_IN_A_SENTENCE
     price = _JOINED_IN_A_SENTENCE if text[before.end + 1 : before.end + 2].isspace() else _JOINED
-    is_field = any(map(guesser.is_amount, (before.value, after.value))) or _REFERENCE.fullmatch(str(after.value))
+    is_field = any(map(guesser.is_amount, (before.value, after.value))) or guesser.is_name(str(after.value))
     return price + (_JOINED_NUMBER if is_field else 0)
 
 

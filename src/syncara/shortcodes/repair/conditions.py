@@ -7,8 +7,11 @@ from collections.abc import Callable, Collection
 
 from syncara.core.errors import ConditionError
 from syncara.core.expressions import compile_condition
+from syncara.shortcodes.repair import words
 from syncara.shortcodes.suspicions import foreign_key
 
+CHARS_MAX = 1_000
+"""Longer ones are not translated."""
 _TEXT = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
 _SMART = str.maketrans({**dict.fromkeys("“”„‟", '"'), **dict.fromkeys("‘’‚‛", "'"), "≥": ">=", "≤": "<=", "≠": "!="})
 _BRACES = re.compile(r"['\"]?[$#]?\{\{?\s*([^{}]*?)\s*\}?\}['\"]?")
@@ -20,49 +23,18 @@ _PATH = r"[A-Za-z_][\w.]*(?:\[[^\[\]]*\])?(?:\.get\([^()]*\))?(?:\.\w+)*"
 _OPERAND = rf"(?:{_PATH}|\0\d+\0)"
 
 _WORDS: tuple[tuple[str, str], ...] = (
-    (r"\b(?:is not equal to|not equal to|not equals|does not equal|tidak sama dengan|isn't|bukan|<>)(?=\s)", "!="),
-    (
-        (
-            r"\b(?:is )?(?:greater|more|bigger|higher|larger) than or equal(?: to)?\b|\b(?:is )?at least\b"
-            r"|\bminimal\b|\bpaling sedikit\b|\blebih (?:besar |dari )?(?:atau )sama dengan\b"
-        ),
-        ">=",
-    ),
-    (
-        (
-            r"\b(?:is )?(?:less|smaller|lower|fewer) than or equal(?: to)?\b|\b(?:is )?at most\b|\bmaksimal\b"
-            r"|\bpaling banyak\b|\bkurang (?:dari )?atau sama dengan\b"
-        ),
-        "<=",
-    ),
-    (
-        (
-            r"\b(?:is )?(?:greater|more|bigger|higher|larger) than\b|\b(?:is )?above\b|\b(?:is )?over\b"
-            r"|\bexceeds\b|\blebih (?:besar |banyak |tinggi )?(?:dari|daripada)\b|\bdi ?atas\b|\bmelebihi\b"
-        ),
-        ">",
-    ),
-    (
-        (
-            r"\b(?:is )?(?:less|smaller|lower|fewer) than\b|\b(?:is )?below\b|\b(?:is )?under\b"
-            r"|\bkurang (?:dari|daripada)\b|\blebih (?:kecil|sedikit|rendah) (?:dari|daripada)\b|\bdi ?bawah\b"
-        ),
-        "<",
-    ),
-    (r"\b(?:is )?equal(?:s)?(?: to)?\b|\bsama dengan\b|\badalah\b", "=="),
+    (r"(?<!\bdan)(?<!\batau)(?<!\band)(?<!\bor)(?<=[\w\0\])])\s+bukan(?=\s)", " !="),
+    *((rf"\b(?:is )?(?:{'|'.join(said)})(?!\w)", sign) for sign, said in words.comparisons().items()),
     (rf"({_OPERAND})\s+(?:is not empty|not empty|isn't empty|tidak kosong)\b", r"len(\1) != 0"),
     (rf"({_OPERAND})\s+(?:is empty|kosong)\b", r"len(\1) == 0"),
     (rf"({_OPERAND})\s+(?:is )?(?:between|antara)\s+(\S+)\s+(?:and|dan)\s+(\S+)", r"\2 <= \1 <= \3"),
-    (r"(?i)\bis not null\b|\bis not undefined\b|\btidak kosong\b", "is not None"),
+    (r"(?i)\bis not null\b|\bis not undefined\b", "is not None"),
     (r"(?i)\bis null\b|\bis undefined\b", "is None"),
     (r"\bis not\b(?!\s+None\b)", "!="),
     (r"\bis\b(?!\s+(?:not\s+)?None\b)", "=="),
-    (r"\bdan\b|\band also\b", "and"),
-    (r"\batau\b", "or"),
-    (r"\btidak\b|\bbukan\b", "not"),
-    (r"\bAND\b", "and"),
-    (r"\bOR\b", "or"),
-    (r"\bNOT\b", "not"),
+    (r"\bdan\b|\band also\b|\bAND\b", "and"),
+    (r"\batau\b|\bOR\b", "or"),
+    (r"\btidak\b|\bbukan\b|\bNOT\b", "not"),
     (r"\bIN\b", "in"),
     (r"\b(?:undefined|nil|NULL|none|Null|NONE)\b", "None"),
     (r"\b(?:TRUE|benar|ya|yes)\b", "true"),
@@ -79,10 +51,6 @@ _SIGNS: tuple[tuple[str, str], ...] = (
     (r"!(?!=)\s*", " not "),
     (r"(?<![<>=!])=(?!=)", "=="),
     (r"\?\.", "."),
-    (r"->", "."),
-    (r"\bcontext\s*:\s*(?=[A-Za-z_])|\bcontext\s+(?=[A-Za-z_]\w*\s*(?:[<>=!]|$))", "context."),
-    (r"\bcontext\.get\(\s*([A-Za-z_]\w*)\s*([,)])", r"context.get('\1'\2"),
-    (r"\bcontext\[\s*([A-Za-z_]\w*)\s*\]", r"context['\1']"),
 )
 _METHODS: tuple[tuple[str, str], ...] = (
     (rf"({_OPERAND})\.(?:includes|contains|has|indexOf)\(([^()]*)\)\s*(?:!==?\s*-1|>=\s*0|>\s*-1)", r"(\2 in \1)"),
@@ -90,20 +58,13 @@ _METHODS: tuple[tuple[str, str], ...] = (
     (rf"({_OPERAND})\.(?:includes|contains|has)\(([^()]*)\)", r"\2 in \1"),
     (rf"({_OPERAND})\s+(?:contains|includes|has|berisi|mengandung|memuat)\s+(\0\d+\0|[\w.]+)", r"\2 in \1"),
     (rf"({_OPERAND})\.(?:length|size|count|len)(?:\(\))?(?!\w|\()", r"len(\1)"),
-    (rf"(?:count|size|length)\(({_OPERAND})\)", r"len(\1)"),
-    (rf"({_OPERAND})\.(?:isEmpty|is_empty|empty)(?:\(\))?(?!\w)", r"len(\1) == 0"),
     (r"\.(?:toLowerCase|lowercase|toLower|casefold)\(\)", ".lower()"),
     (r"\.(?:toUpperCase|uppercase|toUpper)\(\)", ".upper()"),
     (r"\.trim\(\)", ".strip()"),
     (r"\.startsWith\(", ".startswith("),
     (r"\.endsWith\(", ".endswith("),
     (r"\b(?:parseInt|Number)\(", "int("),
-    (r"\bparseFloat\(", "float("),
-    (r"\bString\(", "str("),
-    (r"\bBoolean\(", "bool("),
-    (rf"({_OPERAND})\.(?:hasOwnProperty|containsKey|has_key)\(([^()]*)\)", r"\2 in \1"),
     (rf"({_OPERAND})\s+(?:exists|is set|is defined|ada|tersedia)\b", r"\1 is not None"),
-    (rf"\b(?:exists|defined|isset)\(({_OPERAND})\)", r"\1 is not None"),
     (rf"typeof\s+({_OPERAND})\s*!=\s*\0\d+\0", r"\1 is not None"),
 )
 _QUOTED_PATH = re.compile(r"(['\"])(context\.[\w.]+)\1")
@@ -133,6 +94,8 @@ StepName = Callable[[str], str | None]
 
 def mend(written: str, keys: Collection[str], step_name: StepName) -> str | None:
     """A condition that can be compiled; None when there is none. `keys`: of the context, as far as they are known."""
+    if len(written) > CHARS_MAX:
+        return None
     if is_fine(written, step_name):
         return written
     found = _translated(written, keys, step_name)
@@ -153,6 +116,11 @@ def _translated(written: str, keys: Collection[str], step_name: StepName) -> str
     if len(text) > 1 and text[0] in "'\"" and text[-1] == text[0] and text[0] not in text[1:-1]:
         text = text[1:-1]
     text = _PREFIX.sub("", _BRACES.sub(r"\1", text))
+    for key in keys:
+        if len(parts := words.parts(key)) > 1:  # `total price` for total_price
+            text = re.sub(
+                rf"(?<![\w.'\"]){r'[ _-]?'.join(map(re.escape, parts))}(?![\w'\"])", key, text, flags=re.IGNORECASE
+            )
     text = _with_named_steps(text, step_name)
     kept: list[str] = []
 

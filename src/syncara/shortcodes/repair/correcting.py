@@ -9,6 +9,7 @@ from syncara.shortcodes.problems import CodeProblem
 from syncara.shortcodes.repair import mending, naming, placing, reading
 from syncara.shortcodes.repair.edits import Edit
 from syncara.shortcodes.repair.known import Known
+from syncara.shortcodes.repair.loose_json import Hopeless, Unclosed
 from syncara.shortcodes.repair.reading import Said
 from syncara.shortcodes.repair.writing import write
 
@@ -52,7 +53,7 @@ def _read_again(known: Known, place: int) -> Edit | None:
     """A code that could not be read, as it was meant."""
     call = known.paper.calls[place]
     assert call.error is not None
-    if call.error.code == "unclosed" and (outside := placing.nested(known, place)) is not None:
+    if call.error.code in ("unclosed", "unknown_command") and (outside := placing.nested(known, place)) is not None:
         return outside
     found = reading.read(known, place)
     if found is None or (call.error.code == "cut_off" and not _is_whole(known, found)):
@@ -63,6 +64,10 @@ def _read_again(known: Known, place: int) -> Edit | None:
 def _is_whole(known: Known, found: reading.Reading) -> bool:
     """Whether a code at the end of a reply was written to its end, and only its bracket is missing."""
     written = known.paper.text[found.start : found.end]
+    command, args = found.codes[0]
+    last_field = command.positional[-1] if command.positional else None
+    if last_field is not None and last_field.form == "json" and isinstance(args.get(last_field.name), dict | list):
+        return not isinstance(args[last_field.name], Unclosed) and written.rstrip().endswith(("}", "]"))
     balanced = written.count("{") == written.count("}")
     if found.complete or (written.endswith("]") and "{" in written and balanced):
         return "{" not in written or "}" in written[-3:] or balanced
@@ -104,7 +109,7 @@ def _reshaped(known: Known, place: int, wrong: list[CodeProblem]) -> list[Said] 
     call = known.paper.calls[place]
     command, args = known.commands[call.shortcode], dict(call.args)
     for problem in wrong:
-        if problem.code == "delay_exceeds_timeout":
+        if problem.code == "delay_exceeds_timeout" and len(wrong) == 1:
             seconds = [word for word in problem.fix.split() if word.isdigit()]
             return [Said(command, {**args, "timeout": int(seconds[0])})] if seconds and "name" in args else None
         if problem.code in _NAMELESS and problem.field == "name" and "name" not in args:
@@ -117,5 +122,8 @@ def _reshaped(known: Known, place: int, wrong: list[CodeProblem]) -> list[Said] 
 
 
 def _edit(known: Known, place: int, codes: list[Said], start: int, end: int) -> Edit | None:
-    text = "\n".join(write(command, mending.mend(known, place, command, args)) for command, args in codes)
+    try:
+        text = "\n".join(write(command, mending.mend(known, place, command, args)) for command, args in codes)
+    except Hopeless:
+        return None
     return None if text == known.paper.text[start:end] else Edit(start, end, text)

@@ -13,6 +13,7 @@ from syncara.shortcodes.repair import values, words
 from syncara.shortcodes.repair.known import Known
 from syncara.shortcodes.repair.loose_json import Hopeless, escaped_opener, pairs, read_loose
 from syncara.shortcodes.repair.references import References
+from syncara.shortcodes.repair.step_names import ALIAS
 from syncara.shortcodes.repair.words import plain
 
 _DIGITS = re.compile(r"[+-]?\d+(?:\.\d{1,2}|\.\d{4,})?")
@@ -20,12 +21,14 @@ _ONE_COMMA = re.compile(r"\d,\d")
 _BRACKETS = re.compile(r"[\[\]{}]")
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)+|[a-z]{2,20}")
 _QUOTES = "\"'“”‘’"
-_ALIASES = ("workflow_id", "execution_id")
+ALIASES = ("workflow_id", "execution_id", "message_id")
 _COMPARES = re.compile(r"[<>=]=?|\b(?:context|steps)[.\[]")
 _ASSIGNED = re.compile(r"\w+\s*=")
 _MEMBER = re.compile(r"[\"'“]\w+[\"'”]\s*[:=]\s*[\"'“{\[\d]")
 _WITHOUT_ITS_NAME = 5
 _UNLIKELY, _PARALLEL_USUAL = 2, 20
+_CALL = re.compile(r"\w*\((.*)\)", re.DOTALL)
+"""`dict(a=1)`, `(a=1)`"""
 _LIST_END = re.compile(r"[,;|\n]")
 
 
@@ -41,14 +44,16 @@ class Guesser:
 
     def __init__(self, known: Known, place: int) -> None:
         self._known = known
+        self._place = place
         self._references = References(known, place)
         self._dependencies = known.dependencies(place, known.paper.calls[place].args.get("name"))
 
-    def guess(self, field: Field, written: Any) -> Guess | None:
+    def guess(self, field: Field, written: Any, *, labelled: bool = False) -> Guess | None:
+        """`labelled`: the name of the field stands before it."""
         if written is None:
             return None
         if isinstance(written, str):
-            return self._from_text(field, written.strip())
+            return self._from_text(field, written.strip(), labelled=labelled)
         if isinstance(written, bool | int | float):
             return self._from_text(
                 field, "true" if written is True else "false" if written is False else f"{written:g}"
@@ -90,11 +95,11 @@ class Guesser:
             return Guess(2, written)
         return None
 
-    def _from_text(self, field: Field, written: str) -> Guess | None:
+    def _from_text(self, field: Field, written: str, *, labelled: bool = False) -> Guess | None:
         if not written:
             return None
         options = choices(field.type)
-        alike = words.ALIKE if " " not in written else 1.0
+        alike = words.ALIKE if labelled or " " not in written else 1.0
         meant = words.meaning("values", written, options, alike=alike) if options else None
         if meant is not None:
             return Guess(0 if meant == written else 0.3, meant)
@@ -122,6 +127,8 @@ class Guesser:
 
     def _text(self, field: Field, written: str) -> Guess | None:
         """Free text; what goes by its name is hardly written without it."""
+        if written in ALIASES or ALIAS.fullmatch(written):
+            return None  # it stands for something else
         if field.named and not (field.name == "condition" and _COMPARES.search(written)):
             return Guess(_WITHOUT_ITS_NAME, written)
         return Guess(self._price_of_text(written), written)
@@ -133,7 +140,7 @@ class Guesser:
 
     @staticmethod
     def _number(field: Field, written: str) -> Guess | None:
-        value = values.number(written)
+        value = None if ALIAS.fullmatch(written) else values.number(written)
         if value is None:
             return None
         found = values.whole(value)
@@ -149,6 +156,15 @@ class Guesser:
     def is_amount(written: Any) -> bool:
         """Whether a text is but a number, with a unit or without."""
         return isinstance(written, str) and values.number(written) is not None
+
+    def is_name(self, written: str) -> bool:
+        """Whether a text is the name of something that fields refer to."""
+        return written in self._known.handlers or written in ALIASES or ALIAS.fullmatch(written) is not None
+
+    def names(self, written: str, parts: list[str]) -> Guess | None:
+        """One name with colons in it, where there is a step of that name; several names."""
+        whole = self._known.steps(self._place).by_plain.get(plain(written))
+        return self._names(parts, 0) if whole is None else Guess(0, [whole])
 
     def _names(self, written: list[str], price: float) -> Guess | None:
         meant = self._dependencies.of(written)
@@ -172,8 +188,9 @@ class Guesser:
             return Guess(3.5, listed) if len(listed) > 1 and not _BRACKETS.search(written) else None
         if _MEMBER.match(written) and isinstance(braced := self.json_in(f"{{{written}"), dict):
             return Guess(0.5, braced)
-        paired = pairs(written[1:-1] if written.startswith("(") and written.endswith(")") else written)
-        if paired is not None and (all(map(_is_param, paired)) or _ASSIGNED.match(written)):
+        inner = written if (called := _CALL.fullmatch(written)) is None else called[1]
+        paired = pairs(inner)
+        if paired is not None and (all(map(_is_param, paired)) or _ASSIGNED.match(inner)):
             return Guess(1, paired)
         return Guess(3, written.strip(_QUOTES)) if field.name == "params" and written[0] not in "{[" else None
 
@@ -214,8 +231,6 @@ class Guesser:
                 return Guess(0.5 if written.isdigit() else 1, written)
 
     def _price_of_text(self, written: str) -> float:
-        if written in _ALIASES:
-            return 4
         if values.number(written) is not None:
             return 3
         return 2.5 if written in self._known.handlers else 1

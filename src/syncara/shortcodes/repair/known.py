@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from syncara.abc import Summary
-from syncara.commands.draft import Draft, Sheet
+from syncara.commands.draft import Draft
+from syncara.commands.sheets import Sheet
 from syncara.core.model import DELAY, GROUP
 from syncara.shortcodes.paper import Paper
 from syncara.shortcodes.repair import words
@@ -41,6 +42,15 @@ class Known:
         self.draft: Draft = paper.draft
         self.commands = paper.draft.commands
 
+    @cached_property
+    def prose(self) -> str:
+        """The reply without its codes."""
+        text, parts, end = self.paper.text, [], 0
+        for call in self.paper.calls:
+            parts.append(text[end : call.span[0]])
+            end = call.span[1]
+        return "\n".join([*parts, text[end:]])
+
     # Handlers and templates.
 
     @cached_property
@@ -57,6 +67,20 @@ class Known:
             return _CORE[handler]
         found = self.draft.desk.handlers.get(handler)
         return None if found is None or found.params is None else _params(found.params)
+
+    def handler_of(self, params: Any, name: str) -> str | None:
+        """The only handler that takes these params; of several, the one that the name of the step speaks of."""
+        if not isinstance(params, dict) or not params:
+            return None
+        schemas = {handler: self.params(handler) or {} for handler in self.handlers}
+        fitting = [
+            handler
+            for handler, schema in schemas.items()
+            if params.keys() <= schema.keys()
+            and all(param.name in params for param in schema.values() if param.required)
+        ]
+        said = self.handler(name)
+        return fitting[0] if len(fitting) == 1 else said if said in fitting else None
 
     def template(self, written: str) -> str | None:
         return words.meaning("templates", written, self.draft.desk.templates.names())

@@ -24,10 +24,11 @@ _NEXT_KEY = r"(?:\\*[\"'“”„‟‘’«»][^\"'“”„‟‘’«»\n]{1,
 _NEXT_MEMBER = re.compile(rf"\s*[,;]?\s*(?:(?://|#)[^\n]*\n\s*)?{_NEXT_KEY}")
 _AFTER_COMMA = re.compile(rf"\s*[,;][\s,;]*(?:$|[}}\]]|//|#|/\*|{_NEXT_KEY})")
 _NEXT_ITEM = re.compile(r"\s+[\"“](?=[^\s,\]])|\s*,\s*(?:[\"'“”„‟‘’{\[\d-]|true|false|null|//|#|/\*|\]|$)|\s*\]|\s*$")
-_MEMBER_IN_TEXT = re.compile(r"\s*,\s*[\"“”][\w$.-]{1,60}[\"“”]\s*:\s*(?=[\"“”{\[\d]|true|false|null)")
+KEY_CHARS_MAX = 80
+_MEMBER_IN_TEXT = re.compile(r"\s*(?:\}\s*,\s*\{|,)\s*[\"“”][\w$.-]{1,60}[\"“”]\s*:\s*(?=[\"“”{\[\d]|true|false|null)")
 _MEMBER_AT_ONCE = re.compile(r"[\"“”][\w$.-]{1,60}[\"“”]\s*:\s*(?=[\"“”{\[\d]|true|false|null)")
 _WEAK_CLOSER = re.compile(r"\s*[:\]]")
-_CLOSERS = re.compile(rf"\s*[{CLOSING}\\]+\s*(?=[:,;|{{{CLOSING}]|//|#|$|\n)|\s*$")
+_CLOSERS = re.compile(rf"\s*[{CLOSING}\\]+\s*(?=[:,;|{{»{CLOSING}]|//|#|$|\n)|\s*$")
 _NEXT_FIELD = re.compile(r"\s*:(?!//)")
 _CLOSERS_AT_END = re.compile(r"\s*[}\]]+(?=\s*(?::(?!//)[^{}]*)?\]?\s*$)")
 _SURE_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
@@ -66,6 +67,10 @@ class Ambiguous(str):
     __slots__ = ()
 
 
+class Unclosed(dict[str, Any]):
+    """An object of which a brace is missing, its own or that of an object in it."""
+
+
 class Loose(NamedTuple):
     value: Any
     end: int
@@ -75,7 +80,7 @@ def read_loose(text: str, start: int) -> Loose:
     """The object or list that begins at `start`. Raises Hopeless."""
     reader = _Reader(text, start)
     value = reader.container(0)
-    return Loose(value, reader.pos)
+    return Loose(Unclosed(value) if reader.unclosed and isinstance(value, dict) else value, reader.pos)
 
 
 def escaped_opener(text: str) -> int:
@@ -89,6 +94,8 @@ class _Reader:
         self._text = text
         self.pos = pos
         self._open: list[str] = []
+        self.unclosed = False
+        """Whether an object has ended without its brace."""
 
     def container(self, depth: int) -> Any:
         if depth > JSON_DEPTH_MAX:
@@ -115,11 +122,11 @@ class _Reader:
             if char == "]" and listed:
                 self.pos, listed = self.pos + 1, False
                 continue
-            if not char or (char == "]" and not self._is_stray("]")) or self._is_next_field(found):
+            lost = not char or (char == "]" and not self._is_stray("]")) or self._is_next_field(found)
+            if lost or (char == "{" and found and "[" in self._open):
+                self.unclosed = True
                 return found
             if char == "{" and found:
-                if "[" in self._open:
-                    return found  # its own brace was forgotten
                 self._go_on_as_list(found, depth)
                 listed = True
                 continue
@@ -143,7 +150,7 @@ class _Reader:
         found: list[Any] = []
         while True:
             char = self._skip()
-            if not char or self._is_next_field(found):
+            if not char or self._is_next_field(found) or (found and self._is_member()):
                 return found
             if char == "}":
                 if "{" in self._open:
@@ -164,6 +171,10 @@ class _Reader:
     def _is_next_field(self, found: Any) -> bool:
         """A colon after a value: the brackets before it were forgotten, and the next field of the code follows."""
         return bool(found) and _NEXT_FIELD.match(self._text, self.pos) is not None
+
+    def _is_member(self) -> bool:
+        """Whether a key comes next within a list in an object: the bracket before it was forgotten."""
+        return "{" in self._open and _MEMBER_AT_ONCE.match(self._text, self.pos) is not None
 
     def _key(self) -> str:
         text = self._text
@@ -217,9 +228,12 @@ class _Reader:
         text, start = self._text, self.pos + 1
         for at in self._quotes(opening):
             if self._closes(at, in_object=in_object):
-                early = _MEMBER_IN_TEXT.search(text, start, at) if in_object and opening in _DOUBLE else None
-                self.pos = at + 1 if early is None else early.start()
-                return _unescaped(text[start : at if early is None else self.pos])
+                early = _MEMBER_IN_TEXT.search(text, start, at + KEY_CHARS_MAX) if opening in _DOUBLE else None
+                if not in_object or early is None or early.start() >= at:
+                    self.pos = at + 1
+                    return _unescaped(text[start:at])
+                self.pos = early.start()
+                return _unescaped(text[start : self.pos])
         weak = next((at for at in self._quotes(opening) if _WEAK_CLOSER.match(text, at + 1)), None)
         if weak is not None:
             self.pos = weak + 1

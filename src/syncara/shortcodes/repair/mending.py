@@ -11,7 +11,7 @@ from syncara.commands.registry import Command, Field
 from syncara.core.errors import SyncaraError
 from syncara.core.limits import SECONDS_MAX
 from syncara.core.model import ExecutionStatus
-from syncara.shortcodes.repair import params, values, words
+from syncara.shortcodes.repair import params, placeholders, values, words
 from syncara.shortcodes.repair.guesses import Guesser
 from syncara.shortcodes.repair.known import Known
 from syncara.shortcodes.repair.loose_json import Ambiguous
@@ -88,7 +88,8 @@ def _batch(known: Known, found: dict[str, Any]) -> None:
     schema = known.params(meant)
     if schema is not None:
         said = words.implied(str(handler)) if handler != meant else {}
-        found["items"] = [_item(schema, item, said) for item in items]
+        items = [_item(schema, item, said) for item in items]
+    found["items"] = placeholders.mend(items, known.context_keys, (), lambda _: None)
 
 
 def _item(schema: params.Schema, item: Any, said: Mapping[str, Any]) -> Any:
@@ -137,6 +138,7 @@ def _step_of_run(known: Known, args: Mapping[str, Any], found: dict[str, Any]) -
 
 def _steps_of(known: Known, ref: str) -> StepNames:
     try:
-        return StepNames(known.draft.step_names(known.draft.execution(ref)[0]))
+        run = known.draft.references.execution(ref)
+        return StepNames(() if run is None else known.draft.references.step_names(run))
     except SyncaraError:
         return StepNames(())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from syncara.shortcodes.repair.known import ADD_STEP, Known
+from syncara.shortcodes.repair.step_names import ALIAS
 from syncara.shortcodes.repair.words import plain
 
 _CALLED = (
@@ -16,7 +17,6 @@ _NAME = re.compile(
     rf"{_CALLED}\s*[:=]?\s*(?:[*_]{{1,3}}|[\"“'‘«`])?(?P<name>[A-Z0-9][^\n*_\"”'’»`.,;:!?()\[\]]{{1,80}})",
     re.IGNORECASE,
 )
-_ALIAS = re.compile(r"step_?\d{1,6}(?:_id)?", re.IGNORECASE)
 _EMPHASIS = re.compile(r"\*\*([^*\n]{2,80})\*\*|[\"“]([^\"”\n]{2,80})[\"”]")
 _END = re.compile(
     r"\s+(?:ya|yah|dan|and|so|which|that|yang|untuk|for|is|agar|now|sekarang|dulu|lalu|then|with|dengan)\b.*",
@@ -31,7 +31,7 @@ def missing(known: Known, place: int) -> str | None:
     unknown = [written for written, first in known.unknown_workflows.items() if first > place and " " in written]
     if len(unknown) == 1:
         return unknown[0]
-    prose = _prose(known)
+    prose = known.prose
     named = [
         found["name"] for found in _NAME.finditer(prose) if found["name"][0].isupper() or found["name"][0].isdigit()
     ]
@@ -46,15 +46,6 @@ def _of_step(known: Known) -> str | None:
     calls = [call for call in known.paper.calls if call.shortcode == ADD_STEP]
     names = {plain(str(call.args.get("name", ""))) for call in calls}
     waited = {name: None for call in calls for name in call.args.get("dependencies", []) if plain(name) not in names}
-    found = [name for name in waited if _ALIAS.fullmatch(name) is None]
+    found = [name for name in waited if ALIAS.fullmatch(name) is None]
     nameless = sum("name" not in call.args for call in calls)
     return found[0] if len(found) == nameless == 1 else None
-
-
-def _prose(known: Known) -> str:
-    """The reply without its codes."""
-    text, parts, end = known.paper.text, [], 0
-    for call in known.paper.calls:
-        parts.append(text[end : call.span[0]])
-        end = call.span[1]
-    return "\n".join([*parts, text[end:]])

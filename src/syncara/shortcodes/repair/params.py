@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from syncara.core.placeholders import compile_params
+from syncara.handlers.web import METHODS
 from syncara.shortcodes.bind import choices, plain_type
 from syncara.shortcodes.repair import values, words
 from syncara.shortcodes.repair.known import Param
-from syncara.shortcodes.repair.loose_json import Hopeless, pairs, read_loose
+from syncara.shortcodes.repair.loose_json import Hopeless, Unclosed, pairs, read_loose
 
 OPTIONS = (
     "timeout",
@@ -32,6 +33,9 @@ _PAIRED = {"find": ("data", "query"), "delete": ("data", "query"), "insert": ("q
 """For an operation, the param that it does not take, and what was meant by it."""
 _QUOTES = "\"'“”‘’"
 
+_NARROW = ("query", "headers", "form")
+"""Objects that hardly have members named like params; for others it is not clear where a brace is missing."""
+
 Schema = Mapping[str, Param]
 
 
@@ -42,13 +46,14 @@ class Mended(NamedTuple):
 
 
 def mend(schema: Schema, written: Any, *, name: str = "", said: Mapping[str, Any] | None = None) -> Mended:
-    """Params as the schema wants them, as far as that can be told; the rest stays as it is.
+    """Params as the schema wants them, as far as that can be told; the rest stays as it is. Raises Hopeless.
 
     `name`: of the step, which may say what its params do not. `said`: what the word for the handler says of them.
     """
     params = _as_object(schema, written)
     if params is None:
         return Mended(written, {})
+    params = _lifted(schema, params)
     found = {key: fitted(schema[key], value) for key, value in params.items() if key in schema}
     extra = {key: value for key, value in params.items() if key not in schema}
     for key, value in (said or {}).items():
@@ -58,6 +63,7 @@ def mend(schema: Schema, written: Any, *, name: str = "", said: Mapping[str, Any
     for key in list(extra):
         _place(schema, key, found, extra, options)
     _place_leftovers(schema, found, extra)
+    _mend_method(found)
     _swap(schema, found)
     _infer(schema, found, name)
     return Mended({**found, **extra}, options)
@@ -86,6 +92,24 @@ def _as_object(schema: Schema, written: Any) -> dict[str, Any] | None:
         if key not in schema and isinstance(inner, dict) and all(each in OPTIONS for each in others):
             return {**inner, **{each: written[each] for each in others}}
     return written
+
+
+def _lifted(schema: Schema, params: dict[str, Any]) -> dict[str, Any]:
+    """With what stands in the object before it, because the brace of that one was forgotten, and is needed outside."""
+    for key, value in params.items():
+        inside = list(value) if key in schema and isinstance(value, dict) else []
+        first = next((number for number, each in enumerate(inside) if each in schema and each not in params), 0)
+        lost = inside[first:]
+        if not first or not all(each in schema for each in lost):
+            continue
+        needed = any(schema[each].required for each in lost) or not _is_fine(schema[key], value)
+        needed = needed or ("data" in lost and params.get("operation") in ("insert", "update"))
+        if needed or (isinstance(params, Unclosed) and key in _NARROW):
+            own = {each: value[each] for each in inside[:first]}
+            return {**params, key: own, **{each: value[each] for each in lost}}
+        if isinstance(params, Unclosed):
+            raise Hopeless
+    return params
 
 
 def main_param(schema: Schema) -> Param | None:
@@ -150,6 +174,13 @@ def _swap(schema: Schema, found: dict[str, Any]) -> None:
     wrong, right = _PAIRED.get(str(found.get("operation")), ("", ""))
     if wrong in found and right in schema and right not in found and "data" in schema:
         found[right] = found.pop(wrong)
+
+
+def _mend_method(found: dict[str, Any]) -> None:
+    """`FETCH` for `GET`; the type of the param does not say what there is."""
+    written = found.get("method")
+    if isinstance(written, str) and written.upper() not in METHODS:
+        found["method"] = words.meaning("values", written, METHODS) or written
 
 
 def _infer(schema: Schema, found: dict[str, Any], name: str) -> None:

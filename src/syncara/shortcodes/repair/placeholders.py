@@ -8,12 +8,15 @@ from typing import Any
 
 from syncara.core.placeholders import compile_params
 from syncara.shortcodes.repair.conditions import StepName
+from syncara.shortcodes.repair.words import plain
 from syncara.shortcodes.suspicions import FOREIGN, meant_placeholder
 
 _KEYS = r"(?:\.\w+|\[-?\d+\]|\['[^'\[\]]*'\])"
 _UNCLOSED = re.compile(
     rf"\{{(?P<path>context{_KEYS}+|steps\.[^{{}}\n]{{1,80}}?\.data{_KEYS}*)(?![\w\[|])(?![^{{}}]*\}})(?P<wrong>[\])]?)"
 )
+_NEEDLESS = re.compile(r"(\{(?:context|steps)\.[^{}\n|]{0,80}?[\w\]])(?:\[\]|[.,:;!? ])+(?=[|}])")
+_FIRST_KEY = re.compile(r"(\{context\.)([^{}.\[\]|]+)")
 _INDEX = re.compile(r"(\{(?:context|steps)\.[^{}\n\[\]]*\[-?\d+)(?=\})")
 
 
@@ -32,8 +35,12 @@ def _text(text: str, keys: Collection[str], steps: Collection[str], step_name: S
     def replaced(found: re.Match[str]) -> str:
         return meant_placeholder(found, keys, step_name) or found.group()
 
-    closed = _UNCLOSED.sub(_closed, _INDEX.sub(r"\1]", text))
-    mended = FOREIGN.sub(replaced, closed)
+    closed = _NEEDLESS.sub(r"\1", _UNCLOSED.sub(_closed, _INDEX.sub(r"\1]", text)))
+    by_plain = {plain(key): key for key in keys}
+    mended = _FIRST_KEY.sub(
+        lambda found: found.group() if found[2] in keys else f"{found[1]}{by_plain.get(plain(found[2]), found[2])}",
+        FOREIGN.sub(replaced, closed),
+    )
     template = compile_params({"text": mended}, steps)
     return text if template is not None and template.problems else mended
 

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from syncara.commands.draft import Sheet
+from syncara.commands.sheets import Sheet
 from syncara.core.graph import topological
 from syncara.shortcodes.mentions import is_mentioned
 from syncara.shortcodes.problems import CodeProblem
+from syncara.shortcodes.repair import words
 from syncara.shortcodes.repair.edits import Edit
 from syncara.shortcodes.repair.known import ADD_STEP, CREATE, Known
 from syncara.shortcodes.repair.writing import write
@@ -19,6 +20,7 @@ EXECUTE = "MULTISTEP:EXECUTE"
 STEERING = ("MULTISTEP:CANCEL", "MULTISTEP:PAUSE", "MULTISTEP:RESUME", "MULTISTEP:UNSCHEDULE")
 
 _MARKER = re.compile(r"[ \t]*(?:(?:[-*+•]|\d+[.)]|#+|>)[ \t]*)*[*_]*\Z")
+_FAMILY = re.compile(r"\[\w+:\s*")
 _FIRST_FIELD = re.compile(r"\[[\w\s]+:[\w\s]+:\s*")
 _WRAPPED = re.compile(r"[ \t\"'“”‘’«»()\[\]{}<>*_|~]*(?:</?\w+>)?[ \t\"'“”‘’«»()|.,;!]*")
 _FIELDS_FOLLOW = re.compile(r"[\]}]*\s*:[^\s\]:]")
@@ -115,25 +117,46 @@ def _line_of(text: str, start: int, end: int) -> tuple[int, int]:
 
 def duplicate(known: Known, place: int) -> Edit | None:
     """The second step of a name: another name, or nothing where it is the same step again."""
-    text, calls = known.paper.text, known.paper.calls
+    calls = known.paper.calls
     call, steps = calls[place], known.steps(place).positions
     if isinstance(call.args.get("steps"), list):
         return Edit(
             *call.span, write(known.commands[call.shortcode], {**call.args, "steps": _renamed(call.args["steps"])})
         )
     name = call.args.get("name")
-    same = [
-        number for number in range(place) if calls[number].args == call.args and calls[number].shortcode == ADD_STEP
-    ]
-    if same:
-        start, _ = _line_of(text, *call.span)
-        before = calls[place - 1].span[0]
-        return Edit(before, call.span[1], text[before:start].rstrip())
+    if _is_there(known, place) or any(each.args == call.args and each.shortcode == ADD_STEP for each in calls[:place]):
+        return _dropped(known, place)
     if not isinstance(name, str):
         return None
     number = next(number for number in range(2, len(steps) + 3) if f"{name} {number}" not in steps)
     renamed = {**call.args, "name": f"{name} {number}"}
     return Edit(*call.span, write(known.commands[ADD_STEP], renamed))
+
+
+def _is_there(known: Known, place: int) -> bool:
+    """Whether the workflow has had the step before the reply, as the code adds it."""
+    args, sheet = known.paper.calls[place].args, known.sheet(place)
+    step = (
+        next((each for each in sheet.steps[: sheet.stored] if each.name == args.get("name")), None) if sheet else None
+    )
+    if sheet is None or step is None or not args.keys() <= {"workflow_id", "name", "handler", "params", "dependencies"}:
+        return False
+    waits = {each.name for each in sheet.steps if each.id in step.dependencies}
+    said = {known.steps(place).called(each) for each in args.get("dependencies", ())}
+    return (step.handler, step.params, waits) == (args.get("handler"), args.get("params", {}), said)
+
+
+def _dropped(known: Known, place: int) -> Edit | None:
+    """A code left out: what is written instead is the code beside it."""
+    text, calls = known.paper.text, known.paper.calls
+    start, _ = _line_of(text, *calls[place].span)
+    if place:
+        before = calls[place - 1].span[0]
+        return Edit(before, calls[place].span[1], text[before:start].rstrip())
+    if len(calls) == 1:
+        return None
+    after = calls[1].span
+    return Edit(calls[0].span[0], after[1], text[slice(*after)])
 
 
 def _renamed(steps: list[Any]) -> list[Any]:
@@ -151,11 +174,13 @@ def _renamed(steps: list[Any]) -> list[Any]:
 
 
 def circle(known: Known, place: int) -> Iterator[Edit]:
-    """Steps that wait for one another: none of them for one that comes after it."""
+    """Steps that wait for one another: none of them for one that comes after it, unless both orders are as likely."""
     sheet = next((each for each in known.draft.sheets if each.place == place), None)
     if sheet is None:
         return
     ahead = _ahead(sheet)
+    if any(_is_mutual(sheet, name, target, known.prose) for name, later in ahead.items() for target in later):
+        return
     whole = known.paper.calls[place]
     if isinstance(whole.args.get("steps"), list):
         steps = [_waiting_less(step, ahead.get(step.get("name", ""), set())) for step in whole.args["steps"]]
@@ -165,6 +190,21 @@ def circle(known: Known, place: int) -> Iterator[Edit]:
         if (own := sheet.places.get(name)) is not None:
             call = known.paper.calls[own]
             yield Edit(*call.span, write(known.commands[call.shortcode], _waiting_less(call.args, wrong)))
+
+
+def _is_mutual(sheet: Sheet, name: str, place: int, prose: str) -> bool:
+    """Whether a step and the one it waits for wait for each other, and the prose does not name them in their order."""
+    steps = {step.name: step for step in sheet.steps}
+    ids = {step.id: step for step in sheet.steps}
+    target = ids[steps[name].dependencies[place]]
+    first, second = (_first_mention(each.name, prose) for each in (steps[name], target))
+    return steps[name].id in target.dependencies and not 0 <= first < second
+
+
+def _first_mention(name: str, prose: str) -> int:
+    """Where prose has the first of the words of a name; -1: nowhere."""
+    found = [prose.casefold().find(word) for word in words.parts(name) if len(word) > 2]  # noqa: PLR2004 - `of` is everywhere
+    return min((at for at in found if at >= 0), default=-1)
 
 
 def _waiting_less(step: Mapping[str, Any], wrong: set[int]) -> dict[str, Any]:
@@ -207,10 +247,12 @@ def nested(known: Known, place: int) -> Edit | None:
     closing = re.compile(r"[^\[\]\n]*\]").match(text, inner.span[1])
     if "\n" in before or closing is None or inner.error is not None:
         return None
+    end = closing.end()
+    if _FAMILY.fullmatch(before) is not None:
+        return Edit(outer.span[0], end, text[slice(*inner.span)])
     command = known.commands.get(outer.shortcode)
     if command is None:
         return None
-    end = closing.end()
     if _FIRST_FIELD.fullmatch(before) is None:
         return Edit(outer.span[0], end, f"{before.rstrip(' :')}]\n{text[slice(*inner.span)]}")
     if outer.shortcode == EXECUTE and _starts(known, inner):

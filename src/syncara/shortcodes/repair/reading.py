@@ -10,18 +10,19 @@ from syncara.commands.registry import Command
 from syncara.shortcodes.characters import CLOSING, COLONS
 from syncara.shortcodes.repair import tool_calls, words
 from syncara.shortcodes.repair.assigning import Piece, assign
-from syncara.shortcodes.repair.guesses import Guesser
+from syncara.shortcodes.repair.guesses import ALIASES, Guesser
 from syncara.shortcodes.repair.known import ADD_STEP, CREATE, Known
 from syncara.shortcodes.repair.loose_json import Hopeless
 from syncara.shortcodes.repair.splitting import Cleaned, cleaned, split
 from syncara.shortcodes.repair.words import plain
 
-_PAIRS = dict(zip("[{(<［【〔「『｛（＜《〈⟦〖", "]})>］】〕」』｝）＞》〉⟧〗", strict=True))
+_PAIRS = dict(zip("[{(<«［【〔「『｛（＜《〈⟦〖", "]})>»］】〕」』｝）＞》〉⟧〗", strict=True))
 _ENTITY_OPENERS = ("&#91;", "&lbrack;", "&lsqb;", "&#x5b;", "&#x5B;", "&lt;", "&#123;", "&lpar;", "&#40;")
 _HEAD = re.compile(r"(?:[^\w]|_)*")
 _WORD = re.compile(r"[^\W\d_](?:[\w-]*[^\W_])?")
 _SEPARATOR = re.compile(
-    rf"[*_\"'`]*\s*(?:(?P<mark>->|→|=>|::|[{COLONS}|,;/.=(>{{]|\s-\s)\s*|(?P<end>[{CLOSING}])|(?P<space>\s))[*_`]*"
+    rf"[*_\"'`]*\s*(?:(?P<mark>->|→|=>|::|[{COLONS}|,;/.=(>{{]|\s-\s)\s*|(?P<end>[{CLOSING}])|(?P<space>\s))"
+    r"(?:(?P<emphasis>[*_`]+)(?![^:\n]*(?P=emphasis)))?"
 )
 _AROUND = re.compile(r"[ \t]*(?:\*{1,3}|_{1,3}|~~|`|\"|'|“|”|‘|’|«|»|&quot;|</?(?:b|i|u|s|em|strong|p|span|q)>)")
 _BEFORE = re.compile(r"(?:\*{1,3}|_{1,3}|~~|`|\"|'|“|”|‘|’|«|»|&quot;|<(?:b|i|u|s|em|strong|p|span|q)>)[ \t]*\Z")
@@ -33,6 +34,7 @@ _GOOD = 4.0
 _OTHER_SEPARATOR = 3.0
 """The price of another sign between the fields than the one between the command and its first field."""
 _CHARS_BEFORE = 16
+_IDENTIFIER = re.compile(r"[\w-]+")
 _WORDS_MAX = 4
 
 
@@ -126,7 +128,8 @@ def _separated(known: Known, place: int, text: str, head: _Head, separator: str,
     if command.fields and command.fields[0].form == "rest":
         written = text[head.end : found.end].strip()
         return _Found(0, end, [Said(command, {command.fields[0].name: written} if written else {})], found.closed)
-    codes = _codes(known, place, command, _with_handler(found.pieces, head.handler), text)
+    handler = head.handler or (_missing_handler(known, found.pieces) if head.shortcode == ADD_STEP else "")
+    codes = _codes(known, place, command, _with_handler(found.pieces, handler), text)
     return None if codes is None else _Found(codes[0], end, codes[1], found.closed)
 
 
@@ -171,8 +174,10 @@ def _steps(command: Command, pieces: Sequence[Piece]) -> tuple[list[Piece], list
 
 
 def _begin(text: str, start: int) -> int:
-    """With the bracket before it that was written as an entity."""
+    """With the bracket before it that was written as an entity, or is of a kind that codes hardly begin with."""
     before = text[max(0, start - _CHARS_BEFORE) : start]
+    if before.endswith("«"):
+        return start - 1
     entity = next((entity for entity in _ENTITY_OPENERS if before.endswith(entity)), "")
     return start - len(entity)
 
@@ -189,7 +194,8 @@ def _with_handler(pieces: Sequence[Piece], handler: str) -> Sequence[Piece]:
     """With the handler, which stood in the place of the command, behind the name of the step."""
     if not handler:
         return pieces
-    place = next((number for number, piece in enumerate(pieces) if not isinstance(piece.value, str)), len(pieces))
+    last = min(2, len(pieces))
+    place = next((number for number, piece in enumerate(pieces) if not isinstance(piece.value, str)), last)
     at = pieces[place - 1].end if place else 0
     return [*pieces[:place], Piece(at, at, handler), *pieces[place:]]
 
@@ -211,6 +217,20 @@ def _around(text: str, reading: Reading, limit: int) -> Reading:
             break
         start, end = before.start(), after.end()
     return reading._replace(start=start, end=end)
+
+
+def _missing_handler(known: Known, pieces: Sequence[Piece]) -> str:
+    """The handler that was left out, by the params; nothing where a piece may be one."""
+    values = [piece.value for piece in pieces]
+    place = next((number for number, value in enumerate(values) if isinstance(value, dict)), 0)
+    before = values[:place]
+    if not 0 < len(before) <= 2 or not all(isinstance(value, str) for value in before):  # noqa: PLR2004 - workflow, name
+        return ""
+    said = known.handler(before[-1]) if _IDENTIFIER.fullmatch(before[-1]) else None
+    meant = known.handler_of(values[place], before[-1])
+    is_name = said is None or (before[0] in ALIASES and said != meant)
+    behind = any(known.handler(value) == meant for value in values[place:] if isinstance(value, str))
+    return meant if meant is not None and is_name and not behind else ""
 
 
 # The head.

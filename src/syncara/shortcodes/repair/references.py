@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from syncara.commands.draft import Sheet
+from syncara.commands.sheets import Sheet
 from syncara.core.model import FINAL_EXECUTION
 from syncara.shortcodes.repair import words
 from syncara.shortcodes.repair.known import Known
@@ -34,8 +34,8 @@ class References:
     def workflow(self, written: str) -> Reference | None:
         """The workflow that was meant: by its name, its number in the reply, or as the only one there is."""
         names = [*(sheet.name for sheet in self._before), *self._known.stored]
-        owner = self._known.draft.chat.owner
-        known = written in names or self._known.draft.desk.workflow(written, owner) is not None
+        desk, owner = self._known.draft.desk, self._known.draft.chat.owner
+        known = written in names or desk.workflow(written, owner) is not None or desk.named(written, owner, 1)
         if known or written == "workflow_id":
             return Reference(written, 0)
         bare = written.strip(WRAPPING)

@@ -38,7 +38,7 @@ def _corrected(paper: Paper, read: Read) -> list[Patch]:
             break
         seen.add(text)
         now = read(text)
-        if not now.found:
+        if not now.found or not now.calls:
             break
     return edited.patches
 
@@ -112,8 +112,11 @@ def _loses_a_field(paper: Paper, found: Found, patch: Patch | None) -> bool:
     command = commands.get(problem.shortcode)
     if patch is None or command is None or command.kind == "reads":
         return False
-    if problem.code != "wrong_type" or not problem.field or is_nothing(problem.read.strip("\"'")):
+    written = problem.read.strip("\"'")
+    if problem.code != "wrong_type" or not problem.field or is_nothing(written):
         return False
+    if written in paper.calls[found.place].args.values():
+        return False  # it is there already
     return all(problem.field not in call.args for call in scan(patch.text, commands))
 
 

@@ -9,21 +9,26 @@ from typing import NamedTuple
 from syncara.shortcodes.characters import COLONS
 from syncara.shortcodes.repair.assigning import Piece
 from syncara.shortcodes.repair.loose_json import Hopeless, Loose, escaped_opener, read_loose
+from syncara.shortcodes.suspicions import WRAPPED
 
 _CHANGED = re.compile(
     r"(?P<invisible>[\u200b\u200e\u200f\u2060\u2061-\u2064\ufeff\u00ad]|(?<=[\x21-\x7e])[\u200c\u200d](?=[\x21-\x7e]))"
     r"|(?P<entity>&(?:[a-zA-Z]{2,8}|#\d{2,5}|#x[0-9a-fA-F]{2,4});)"
-    r"|\\(?P<escaped>[_*~`#|>!.()+=-])"
+    r"|\\(?P<escaped>[_*~`&#|>!.()+=-])"
     r"|\\(?P<bracket>[\[\]])"
     r"|(?P<slashes>\\+)(?=[\"'])"
 )
 _QUOTES = {'"': '"', "'": "'", "“": '”"“', "‘": "’'‘", "„": '“”"', "”": '”"', "«": "»"}
 _LABEL = re.compile(r"([^\W\d]\w*)\s*(?:=>|=)\s*(?=[\[{])")
 _LABEL_WITH_COLON = re.compile(r"[\"']?([^\W\d]\w*)[\"']?\s*(?:=>|=|:)\s*(?=[\[{])")
-_PLACEHOLDER_ID = re.compile(r"[\[{<(]{1,2}\s*[$%]?[^\W\d][\w .,-]*[\]})>]{1,2}(?=\s*[:|,;\]})>]|\s*$)")
+_PLACEHOLDER_ID = re.compile(r"\{{1,2}[\w.]+\}|[\[{<(]{1,2}\s*[$%]?[^\W\d][\w .,-]*[\]})>]{1,2}(?=\s*[:|,;\]})>]|\s*$)")
 _BARE_LIST = re.compile(r"\[\s*(?![\"'“‘{\[\d\]-]|true\b|false\b|null\b)[^\]\[{}]*\]")
-_ONLY_TEXT = re.compile(r"\{\s*[\"'“]([^\"'“”{}:]*)[\"'”]\s*\}")
+_TEXT = r"[\"'“]([^\"'“”{}:]*)[\"'”]"
+_TEXTS = re.compile(rf"\{{(?:\s*{_TEXT}(?:\s*,)?)+\s*\}}")
+"""`{"text"}` and `{"One", "Two"}`"""
 _NEEDLESS = re.compile(r"[,;\s]+(?=[\]:])|\s*(?://|#|--)[^\n\]]*(?=\]\s*(?:\n|$))")
+_OTHER_SEPARATOR = re.compile(r"[,;|]\s*(?=[\w\"'=]+\s*[\]:,;|])")
+"""Behind JSON, before a plain field."""
 _ESCAPE = re.compile(r"\\([:\[\]\\])")
 _GOES_ON = re.compile(r"[ \t]*(?:[:|,\]}\[{]|$)")
 _BLANK_END = re.compile(r"[ \t]*(?:[*_`\"'”|]|</\w+>)*[ \t.!]*(?=\n|$)")
@@ -105,6 +110,8 @@ class _Splitter:
                 return Split(self._pieces, min(pos, len(text)), not self._closer)
             if self._at_separator(pos):
                 pos += len(self._separator)
+            elif isinstance(self._pieces[-1].value, dict | list) and (other := _OTHER_SEPARATOR.match(text, pos)):
+                pos = other.end()
             elif text[pos] != " " or self._separator != " ":
                 return Split(self._pieces, pos, closed=True)
 
@@ -133,7 +140,8 @@ class _Splitter:
         if start >= len(text):
             self._pieces.append(Piece(start, start, None))
             return start
-        label = (_LABEL if self._separator == ":" else _LABEL_WITH_COLON).match(text, start)
+        label = (_LABEL if self._separator in ":=" else _LABEL_WITH_COLON).match(text, start)
+        label = None if self._separator == "=" else label
         at = start if label is None else label.end()
         if text[at] in "{[" and not _PLACEHOLDER_ID.match(text, at) and not _BARE_LIST.match(text, at):
             end = self._json(start, at, "" if label is None else label[1])
@@ -149,12 +157,14 @@ class _Splitter:
         try:
             loose = read_loose(self._text, at)
         except Hopeless:
-            only = _ONLY_TEXT.match(self._text, at)
+            only = _TEXTS.match(self._text, at)
             if only is None:
                 raise
-            loose = Loose(only[1], only.end())
+            texts = re.findall(_TEXT, only.group())
+            loose = Loose(texts if len(texts) > 1 else texts[0], only.end())
         end = self._skip_strays(loose.end)
-        if end < len(self._text) and not (self._at_separator(end) or self._ends(end)):
+        is_end = end >= len(self._text) or self._at_separator(end) or self._ends(end)
+        if not is_end and not _OTHER_SEPARATOR.match(self._text, end):
             return None
         self._pieces.append(Piece(start, loose.end, loose.value, label))
         return end
@@ -203,6 +213,8 @@ class _Splitter:
             pos += 1
         pos = min(pos, len(text))
         written = text[start:pos].strip()
+        if (wrapped := WRAPPED.fullmatch(written)) is not None:
+            written = wrapped["text"].strip()
         self._pieces.append(Piece(start, start + len(written), _ESCAPE.sub(r"\1", written) or None))
         return pos
 
@@ -213,4 +225,4 @@ class _Splitter:
             return False
         if char in ("]", closer):
             return _MORE.match(self._text[pos + 1 :].partition("\n")[0]) is None
-        return char in "]})>】」）］" and _BLANK_END.match(self._text, pos + 1) is not None
+        return char in "]})>»】」）］" and _BLANK_END.match(self._text, pos + 1) is not None

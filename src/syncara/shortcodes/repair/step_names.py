@@ -24,8 +24,12 @@ _NUMBER = re.compile(
     r"0*(\d{1,4})(?:st|nd|rd|th)?[\s_-]*(?:id|step)?",
     re.IGNORECASE,
 )
-_ALIAS = re.compile(r"step_?\d{1,6}(?:_id)?", re.IGNORECASE)
+ALIAS = re.compile(r"step_?\d{1,6}(?:_id)?", re.IGNORECASE)
 _AND = re.compile(r"^(?:and|dan|serta|&|\+)\s+", re.IGNORECASE)
+_RANGE = re.compile(
+    r"(?:steps?|langkah)?[\s_]*(\d{1,3})\s*(?:-|–|to|through|sampai|hingga|s/d)\s*(?:step|langkah)?[\s_]*(\d{1,3})",
+    re.IGNORECASE,
+)
 _JOINT = re.compile(r"\s*(?:[,;&+|/:\n]|->|→|=>)\s*|\s+(?=step)", re.IGNORECASE)
 
 
@@ -135,6 +139,9 @@ class Dependencies:
             return [one.name] if one.name else [], one.price
         if plain(written) in words.words("steps", "every"):
             return self._names.order[: self._own], 0.5
+        through = _RANGE.fullmatch(written.strip(WRAPPING))
+        if through is not None and 0 < int(through[1]) < int(through[2]) <= self._own:
+            return [f"step{number}_id" for number in range(int(through[1]), int(through[2]) + 1)], 0.5
         between = "|".join(words.words("steps", "and"))
         joined = re.sub(rf"\s(?:{between})\s", ",", written.strip(WRAPPING), flags=re.IGNORECASE)
         found = [self._one(part) for part in _JOINT.split(joined) if plain(part)]
@@ -152,11 +159,11 @@ class Dependencies:
         if number is None:
             found = names.alike(bare, own)
             return None if found is None else self._but_itself(names.positions[found], 0.4, found)
-        exact = _ALIAS.fullmatch(written) is not None
+        exact = ALIAS.fullmatch(written) is not None
         if not names.complete:
             return Reference(written if exact else f"step{number + 1}_id", 0.0 if exact else 0.4)
         if not 0 <= number < max(len(names.order), own + 1):
-            return None
+            return Reference("step1_id", _LOST) if own == 1 and len(names.order) <= 2 else None  # noqa: PLR2004 - the only other one
         return self._but_itself(number, 0.0 if exact else 1.2 if bare.isdigit() else 0.4)
 
     def _but_itself(self, number: int, price: float, name: str = "") -> Reference:

@@ -27,7 +27,9 @@ class StepMender:
     def mend(self, step: dict[str, Any]) -> dict[str, Any]:
         """The fields of ADD_STEP."""
         written = step.get("handler")
-        handler = self._handler(written)
+        handler = self._handler(written) or (
+            self._known.handler_of(step.get("params"), str(step.get("name"))) if written is None else None
+        )
         if handler is None:
             return step
         mended = {**step, "handler": handler}

@@ -11,7 +11,7 @@ from syncara.commands.registry import Command
 from syncara.shortcodes.repair import words
 from syncara.shortcodes.repair.assigning import Piece, field_of
 from syncara.shortcodes.repair.known import Known
-from syncara.shortcodes.repair.loose_json import Hopeless, read_loose
+from syncara.shortcodes.repair.loose_json import Hopeless, bare_value, read_loose
 
 _NAMES = ("tool", "name", "function", "command", "action", "code", "shortcode", "tool_name", "type", "call", "method")
 _ARGUMENTS = ("arguments", "args", "parameters", "params", "input", "inputs", "kwargs", "fields", "data")
@@ -22,7 +22,9 @@ _ELEMENT = re.compile(
     re.DOTALL,
 )
 _ATTRIBUTE = re.compile(r"([\w:-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.DOTALL)
-_PARAMETER = re.compile(r"<\s*([\w-]+)(?:\s+name\s*=\s*[\"']([^\"']*)[\"'])?\s*>(.*?)</\s*\1\s*>", re.DOTALL)
+_PARAMETER = re.compile(
+    r"<\s*([\w-]+)(?:\s+name\s*=\s*[\"']([^\"']*)[\"']|\s*=\s*[\"']?([\w-]+)[\"']?)?\s*>(.*?)</\s*\1\s*>", re.DOTALL
+)
 
 
 class ToolCall(NamedTuple):
@@ -95,9 +97,8 @@ def _xml(text: str, known: Known) -> ToolCall | None:
     if element is None:
         return None
     given = {key: html.unescape(one or other) for key, one, other in _ATTRIBUTE.findall(element["attributes"])}
-    command = _command(element["name"].rpartition("=")[2], known)
-    for key in _NAMES if command is None else ():
-        command = command or (_command(given.pop(key), known) if key in given else None)
+    key = next((key for key in _NAMES if key in given and _command(given[key], known) is not None), "")
+    command = _command(given.pop(key) if key else element["name"].rpartition("=")[2], known)
     if command is None:
         return None
     end = element.end()
@@ -105,7 +106,9 @@ def _xml(text: str, known: Known) -> ToolCall | None:
     closing = re.compile(rf"</\s*{tag}\s*>").search(text, end)
     if not element["closed"] and closing is not None:
         inside = text[end : closing.start()]
-        given.update({name or tag: html.unescape(value.strip()) for tag, name, value in _PARAMETER.findall(inside)})
+        given.update(
+            {name or own or tag: html.unescape(value.strip()) for tag, name, own, value in _PARAMETER.findall(inside)}
+        )
         given.update(_object(inside.strip()))
         end = closing.end()
     return ToolCall(command, _pieces(given), end)
@@ -113,10 +116,5 @@ def _xml(text: str, known: Known) -> ToolCall | None:
 
 def _object(text: str) -> dict[str, Any]:
     """The fields in JSON, where there is any."""
-    if not text.startswith("{"):
-        return {}
-    try:
-        found = read_loose(text, 0).value
-    except Hopeless:
-        return {}
+    found = bare_value(text) if text.startswith("{") else {}
     return found if isinstance(found, dict) else {}

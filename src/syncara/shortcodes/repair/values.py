@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from syncara.shortcodes.repair.words import plain, table
 
+CHARS_MAX = 80
+"""What is longer is no number, and no moment."""
 _PLAIN = re.compile(r"[+-]?\d+(?:\.\d+)?")
 _THOUSANDS = re.compile(r"\d{1,3}(?:[.,_' \u00a0\u202f]\d{3})+")
 _UNDERSCORES = re.compile(r"\d+(?:_\d+)+")
@@ -23,7 +25,7 @@ _TENS = range(20, 100, 10)
 def number(written: str) -> float | None:
     """A number; one with units of time in seconds: `1_800`, `1.800`, `30 minutes`, `setengah jam`, `three times`."""
     text = written.strip(_WRAPPING)
-    if not text:
+    if not 0 < len(text) <= CHARS_MAX:
         return None
     if _THOUSANDS.fullmatch(text) or _UNDERSCORES.fullmatch(text):
         return float(re.sub(r"\D", "", text))
@@ -160,6 +162,8 @@ _MONTHS_A_YEAR = 12
 def moment(written: str) -> int | float | str | None:
     """Seconds, or an ISO time with its zone; None for what names no zone, or no moment."""
     text = written.strip(_WRAPPING)
+    if len(text) > CHARS_MAX:
+        return None
     if stamp := _STAMP.fullmatch(text):
         seconds = int(text) / (1000 if stamp[1] else 1)
         return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -17,6 +17,7 @@ MEANINGS_CACHED = 4_096
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORDS_ONLY = re.compile(r"[\w -]{1,40}")
+_WITHOUT = re.compile(r"(?:no|without|tanpa|tidak ada|belum ada)[ _]([\w ]{1,30})", re.IGNORECASE)
 _BETWEEN = re.compile(r"[\W_]+")
 
 
@@ -69,7 +70,7 @@ def _meaning(section: str, written: str, names: tuple[str, ...], alike: float) -
     same = next((name for name in names if plain(name) == word), None)
     if same is not None:
         return same
-    meant = table(section).get(word, ())
+    meant = table(section).get(word) or table(section).get(word.removesuffix("s") if section == "values" else "", ())
     synonym = next((name for name in meant if name in names), None)
     found = synonym or nearest(written, names, alike)
     if found is not None or alike == 1 or section not in ("values", "handlers", "templates"):
@@ -82,7 +83,8 @@ def _by_one_word(section: str, written: str, names: Sequence[str]) -> str | None
     said = parts(written) if _WORDS_ONLY.fullmatch(written) else []
     found = {name for word in said for name in names if plain(name) == word}
     if not found and len(said) > 1:
-        found = {name for word in said for name in table(section).get(word, ())[:1] if name in names}
+        meant = ([name for name in table(section).get(word, ()) if name in names] for word in said)
+        found = {each[0] for each in meant if each}
     return found.pop() if len(found) == 1 and len(said) > 1 else None
 
 
@@ -142,6 +144,8 @@ def _spoken(said: Sequence[str], shortcodes: Sequence[str]) -> str | None:
 def _rest(said: Sequence[str], verb: int) -> list[str]:
     """What else was said beside the verb, as names of things; the empty name when nothing was."""
     others = [word for number, word in enumerate(said) if number != verb and word not in table("filler")]
+    if len(others) > 1:  # `start a workflow from a template`
+        others = [word for word in others if {"workflow", "process"}.isdisjoint(table("things").get(word, ()))]
     if not others:
         return [""]
     meant = [*table("things").get(others[0], ()), *table("verbs").get(others[0], ())]
@@ -152,7 +156,7 @@ def _joined(said: Sequence[str]) -> list[str]:
     """Two words that make one: `alur kerja`."""
     found: list[str] = []
     for word in said:
-        if found and found[-1] + word in table("things"):
+        if found and (found[-1] + word in table("things") or found[-1] + word in table("verbs")):
             found[-1] += word
         else:
             found.append(word)
@@ -165,6 +169,11 @@ def table_of_commands() -> dict[str, str]:
     return {said: shortcode for shortcode, phrases in _words()["commands"].items() for said in phrases}
 
 
+def comparisons() -> dict[str, list[str]]:
+    """Patterns of the words for each sign, by the sign, in the order in which they are to be tried."""
+    return _words()["comparisons"]
+
+
 def names(section: str) -> list[str]:
     """What the words of a section stand for."""
     return list(_words()[section])
@@ -173,6 +182,11 @@ def names(section: str) -> list[str]:
 def is_nothing(written: str) -> bool:
     """Whether it is a word, or a sign, for what is to be left empty."""
     word = plain(written)
+    without = _WITHOUT.fullmatch(written)
+    if without is not None and (
+        plain(without[1]) in table("fields") or plain(without[1]) in map(plain, names("fields"))
+    ):
+        return True  # `no dependencies`
     return word in words("empty", "words") if word else set(written) <= set(" -–—_./")
 
 
