@@ -1,4 +1,4 @@
-"""Judges how broken replies are repaired: `python -m tests.corpus.evaluate tuned|held`.
+"""Judges how broken replies are repaired: `python -m tests.corpus.evaluate tuned|held|fresh`.
 
 An entry is right when its reply does at once what was meant, or is refused and does what was meant once each suggestion
 of the note stands in the place of what it corrects; and, where nobody can know what was meant, when nothing happens
@@ -158,8 +158,8 @@ def _read(reply: Reply) -> list[list[str]]:
     return [[_ID.sub(lambda id: f"#{found.index(id.group())}", part) for part in answer] for answer in answers]
 
 
-async def judge_all(half: str) -> list[Verdict]:
-    return [await judge(entry) for entry in entries(half)]
+async def judge_all(part: str) -> list[Verdict]:
+    return [await judge(entry) for entry in entries(part)]
 
 
 def table(verdicts: Sequence[Verdict]) -> str:
@@ -181,12 +181,18 @@ def share(verdicts: Sequence[Verdict]) -> float:
     return sum(verdict.right for verdict in verdicts) / len(verdicts)
 
 
+def suggested_share(verdicts: Sequence[Verdict]) -> float:
+    """How many of the replies that got suggestions do what was meant with them."""
+    counts = Counter(verdict.outcome for verdict in verdicts)
+    return counts[Outcome.REPAIRED] / (counts[Outcome.REPAIRED] + counts[Outcome.WRONG_SUGGESTION])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="How broken replies are repaired")
-    parser.add_argument("half", choices=["tuned", "held"])
+    parser.add_argument("part", choices=["tuned", "held", "fresh"])
     parser.add_argument("--why", action="store_true", help="tell what became of each entry that is not right")
     asked = parser.parse_args()
-    verdicts = asyncio.run(judge_all(asked.half))
+    verdicts = asyncio.run(judge_all(asked.part))
     print(table(verdicts))
     for verdict in verdicts if asked.why else ():
         if not verdict.right:

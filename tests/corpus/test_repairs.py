@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.corpus.entry import Entry
-from tests.corpus.evaluate import Outcome, judge, judge_all, share, table
+from tests.corpus.evaluate import Outcome, judge, judge_all, share, suggested_share, table
 
-RIGHT_MIN = {"tuned": 0.98, "held": 0.98}
-"""The repairer is developed against both. See README.md for what the held half gave when it was first run."""
+RIGHT_MIN = {"tuned": 0.98, "held": 0.98, "fresh": 0.95}
+"""Of all entries. The repairer is developed against the first two, and nobody who wrote it has seen the third."""
+SUGGESTED_RIGHT_MIN = 0.95
 SETUP = [
     "[MULTISTEP:CREATE_WORKFLOW:Tea]",
     '[MULTISTEP:ADD_STEP:workflow_id:Boil:log:{"message":"boiling"}]',
@@ -16,13 +17,14 @@ SETUP = [
 RUN = "[MULTISTEP:EXECUTE:workflow_id]"
 
 
-@pytest.mark.parametrize("half", RIGHT_MIN)
-async def test_a_broken_reply_does_what_was_meant_at_once_or_once_corrected(half: str) -> None:
+@pytest.mark.parametrize("part", RIGHT_MIN)
+async def test_a_broken_reply_does_what_was_meant_at_once_or_once_corrected(part: str) -> None:
     """Each suggestion taken as it stands; and not one reply does something else."""
-    verdicts = await judge_all(half)
+    verdicts = await judge_all(part)
 
     assert [] == [verdict.entry.id for verdict in verdicts if verdict.outcome is Outcome.WRONG_EXECUTION]
-    assert share(verdicts) >= RIGHT_MIN[half], table(verdicts)
+    assert share(verdicts) >= RIGHT_MIN[part], table(verdicts)
+    assert suggested_share(verdicts) >= SUGGESTED_RIGHT_MIN, table(verdicts)
 
 
 def entry(text: str, *meant: str, why: str = "") -> Entry:
