@@ -23,7 +23,8 @@ SECTIONS = {
 }
 KINDS = {
     "makes": "Makes something: stands alone on its line, or after a label.",
-    "reads": "Only looks: may also stand within a sentence, where its answer is one line.",
+    "reads": "Only looks, at how things are once the whole reply is done: may also stand within a sentence, where its "
+    "answer is one line.",
     "acts": "Acts on what there is, or outside: stands alone on its line.",
 }
 INTRODUCTION = r"""

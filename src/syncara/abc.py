@@ -188,8 +188,13 @@ class Store(Protocol):
     def pinned(self, workflow_id: str, steps: int) -> Workflow | None:
         """The definition as its first `steps` steps, deleted or not."""
 
-    def workflows(self, limit: int = 100, offset: int = 0, owner: Owner | None = None) -> list[Workflow]:
-        """Definitions without their steps, newest first; of everyone, or of one owner."""
+    def workflows(
+        self, limit: int = 100, offset: int = 0, owner: Owner | None = None, *, name: str | None = None
+    ) -> list[Workflow]:
+        """Definitions without their steps, newest first; of everyone, or of one owner; all, or those of one name.
+
+        Names are compared exactly, and on disk found by an index.
+        """
 
     # Executions.
     def summary(self, execution_id: str) -> Summary | None: ...

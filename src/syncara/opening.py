@@ -52,22 +52,7 @@ class Opening:
         steered, but none of their steps runs here; for tools that reach into the database of a bot that is down. store
         and clock: replacements, for tests.
         """
-        self._given: dict[str, Any] = {
-            "database": database,
-            "messenger": messenger,
-            "documents": documents,
-            "notifier": notifier,
-            "durability": durability,
-            "retention": retention,
-            "workspace": workspace,
-            "announce": announce,
-            "policy": policy,
-            "secrets": secrets,
-            "read_only": read_only,
-            "hands_off": hands_off,
-            "store": store,
-            "clock": clock,
-        }
+        self._given = _without_self(locals())
         self._handlers = Handlers()
         self._templates = Templates(BUILTIN)
         self._shortcodes: dict[str, ShortcodeFunction] = {}
@@ -92,23 +77,10 @@ class Opening:
         hands_off: bool | None = None,
     ) -> None:
         """Set what the constructor takes, before first use. Raises InvalidStateError once the database is open."""
+        given = _without_self(locals())
         if self._opened is not None:
             fix = "call configure before the first workflow is made"
             raise InvalidStateError("already_open", "the database is open already", "configure", fix)
-        given = {
-            "database": database,
-            "messenger": messenger,
-            "documents": documents,
-            "notifier": notifier,
-            "durability": durability,
-            "retention": retention,
-            "workspace": workspace,
-            "announce": announce,
-            "policy": policy,
-            "secrets": secrets,
-            "read_only": read_only,
-            "hands_off": hands_off,
-        }
         self._given.update({name: value for name, value in given.items() if value is not None})
 
     @property
@@ -179,3 +151,8 @@ class Opening:
         if documents is None:
             raise InvalidStateError("no_documents", "this processor has no documents", "documents", "pass documents=")
         return documents
+
+
+def _without_self(given: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a method, by name, from what `locals()` gives at its start."""
+    return {name: value for name, value in given.items() if name != "self"}

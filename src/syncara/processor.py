@@ -3,37 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from syncara import arguments
-from syncara.abc import Clock, Messenger, Owner, Store, Summary
+from syncara.abc import Addition, Clock, Messenger, Owner, Store, Summary, Unsealed
 from syncara.core import check, journal, limits, progress, views
 from syncara.core import events as e
+from syncara.core.board import Board
 from syncara.core.errors import DamagedError, InvalidStateError, NotFoundError, Problem, ValidationError, nearest
-from syncara.core.graph import Plan
 from syncara.core.model import ExecutionStatus, Step, Workflow
 from syncara.core.views import Execution
 from syncara.handlers.communication import needs_chat
 from syncara.handlers.registry import Handlers
 from syncara.ids import new_id
+from syncara.plans import Plans, no_workflow
+from syncara.policy import audit
 from syncara.policy.quotas import Runs
 from syncara.readers import Readers, not_found
-from syncara.runtimes.local import LocalRuntime
+from syncara.runtimes.local import Boards, LocalRuntime
 
 if TYPE_CHECKING:
     from syncara.policy.gate import Gate
 
-PLANS_KEPT = 256
-"""How many compiled definitions are kept."""
 FOLLOW_S = 0.25
 """How often `watch` looks for news of a run that another process runs."""
 ANSWERS = ("retry", "fail")
+STEERING: dict[type[e.Fact], str] = {
+    e.Paused: "pause_execution",
+    e.Resumed: "resume_execution",
+    e.Cancelled: "cancel_execution",
+    e.Signalled: "resolve_step",
+}
+"""What the audit calls it, by what the run is told."""
 HOUR_S = 3_600
 SPEAKERS = frozenset({"log", "notification"})
 """Handlers whose result is a line for people: `{"message", "level"}` or `{"message", "type"}`."""
@@ -41,22 +46,25 @@ SPEAKERS = frozenset({"log", "notification"})
 
 class Processor:
     def __init__(
-        self, store: Store, handlers: Handlers, runtime: LocalRuntime, messenger: Messenger, gate: Gate, clock: Clock
+        self,
+        store: Store,
+        handlers: Handlers,
+        runtime: LocalRuntime,
+        messenger: Messenger,
+        gate: Gate,
+        clock: Clock,
+        account: str | None = None,
     ) -> None:
+        """account: of whoever gives commands in a terminal; None: a program does."""
         self._store = store
         self._handlers = handlers
         self._runtime = runtime
         self._messenger = messenger
         self._gate = gate
         self._clock = clock
-        self.readers = Readers(store, self.plan)
-        self._plans: OrderedDict[tuple[str, int], Plan] = OrderedDict()
-        self._plans_lock = threading.Lock()
-        self._valid: dict[tuple[str, int], int] = {}
-        """Definitions found right, with the version of the handlers that they were checked against."""
-        self._counts: dict[str, int | None] = {}
-        """How many steps definitions have, as read in this turn of the loop: a crowd of starts asks once."""
-        self._counted_on: asyncio.AbstractEventLoop | None = None
+        self._account = account
+        self.plans = Plans(store, self._problems, lambda: handlers.version)
+        self.readers = Readers(store, self.plans.get)
         self._starting: dict[str, asyncio.Task[str]] = {}
 
     # Definitions.
@@ -70,14 +78,14 @@ class Processor:
         made, problems = _new_steps(arguments.objects("steps", steps))
         have = self._store.step_count(arguments.text("workflow_id", workflow_id))
         if have is None:
-            raise self._no_workflow(workflow_id)
+            raise no_workflow(self._store, workflow_id)
         if have + len(made) > limits.STEPS_MAX:
             message = f"{have + len(made)} steps; the limit is {limits.STEPS_MAX}"
             problems.append(Problem("too_large", f"workflow '{workflow_id}'", message, "split the workflow"))
         if problems:
             raise ValidationError(problems)
         self._store.add_steps(workflow_id, made)
-        self._counts.pop(workflow_id, None)
+        self.plans.changed(workflow_id)
         return [step.id for step in made]
 
     def define(self, definition: Workflow | Mapping[str, Any]) -> str:
@@ -109,7 +117,7 @@ class Processor:
         """The definition, with dependencies as ids where their steps exist."""
         workflow = self._store.workflow(arguments.text("workflow_id", workflow_id))
         if workflow is None:
-            raise self._no_workflow(workflow_id)
+            raise no_workflow(self._store, workflow_id)
         names = {step.name: step.id for step in workflow.steps}
         ids = set(names.values())
         steps = tuple(
@@ -125,34 +133,18 @@ class Processor:
         return self._store.workflows(limit, offset)
 
     def delete_workflow(self, workflow_id: str) -> bool:
-        self._counts.pop(arguments.text("workflow_id", workflow_id), None)
+        self.plans.changed(arguments.text("workflow_id", workflow_id))
         return self._store.delete_workflow(workflow_id)
 
     def validate(self, workflow_id: str) -> list[Problem]:
         workflow = self._store.workflow(arguments.text("workflow_id", workflow_id))
         if workflow is None:
-            raise self._no_workflow(workflow_id)
+            raise no_workflow(self._store, workflow_id)
+        return self._problems(workflow)
+
+    def _problems(self, workflow: Workflow) -> list[Problem]:
+        """All that keeps a definition from running for the developer."""
         return check.problems(workflow, self._handlers.checks()) + self._gate.definition(workflow, "developer")
-
-    def plan(self, workflow_id: str, steps: int) -> Plan:
-        """The compiled definition as its first `steps` steps, deleted or not. From any thread."""
-        key = (workflow_id, steps)
-        with self._plans_lock:
-            plan = self._plans.get(key)
-            if plan is None:
-                workflow = self._store.pinned(workflow_id, steps)
-                if workflow is None:
-                    raise self._no_workflow(workflow_id)
-                plan = self._plans[key] = Plan(workflow)
-            self._plans.move_to_end(key)
-            while len(self._plans) > PLANS_KEPT:
-                self._plans.popitem(last=False)
-            return plan
-
-    def _no_workflow(self, workflow_id: object) -> NotFoundError:
-        known = [workflow.id for workflow in self._store.workflows(limit=50)]
-        fix = nearest(str(workflow_id), known) or "list_workflows() shows the ids"
-        return NotFoundError("not_found", f"there is no workflow '{workflow_id}'", "workflow_id", fix)
 
     # Starting.
 
@@ -195,7 +187,9 @@ class Processor:
         idempotency_key: str | None,
         start_at: float | None,
     ) -> str:
-        plan = self._runnable(workflow_id, chat[1])
+        plan = self.plans.runnable(arguments.text("workflow_id", workflow_id))
+        if problems := self.chat_problems(plan.steps, chat[1]):
+            raise ValidationError(problems)
         now = self._clock.now()
         started = e.Started(
             now,
@@ -215,19 +209,6 @@ class Processor:
         await self._runtime.begin(started, plan, idempotency_key)
         return started.execution_id
 
-    def _runnable(self, workflow_id: str, chat_id: Any) -> Plan:
-        """The definition as it is now. Raises ValidationError with everything that keeps it from running."""
-        steps = self._step_count(arguments.text("workflow_id", workflow_id))
-        if steps is None:
-            raise self._no_workflow(workflow_id)
-        key = (workflow_id, steps)
-        if self._valid.get(key) != self._handlers.version:
-            self._check(key)
-        plan = self.plan(*key)
-        if problems := self.chat_problems(plan.steps, chat_id):
-            raise ValidationError(problems)
-        return plan
-
     def chat_problems(self, steps: Iterable[Step], chat_id: Any) -> list[Problem]:
         """Messages that would have no chat to go to."""
         if chat_id is not None or not needs_chat(self._messenger):
@@ -243,52 +224,37 @@ class Processor:
             if step.handler == "send_message" and step.params.get("chat_id") is None
         ]
 
-    def _check(self, key: tuple[str, int]) -> None:
-        """Find nothing wrong with a definition, and keep its plan: it is read once for both."""
-        workflow = self._store.pinned(*key)
-        if workflow is None:
-            raise self._no_workflow(key[0])
-        problems = check.problems(workflow, self._handlers.checks()) + self._gate.definition(workflow, "developer")
-        if problems:
-            raise ValidationError(problems)
-        self._valid[key] = self._handlers.version
-        with self._plans_lock:
-            self._plans.setdefault(key, Plan(workflow))
-
-    def _step_count(self, workflow_id: str) -> int | None:
-        loop = asyncio.get_running_loop()
-        if self._counted_on is not loop:
-            self._forget_counts()
-            self._counted_on = loop
-            loop.call_soon(self._forget_counts)
-        if workflow_id not in self._counts:
-            self._counts[workflow_id] = self._store.step_count(workflow_id)
-        return self._counts[workflow_id]
-
-    def _forget_counts(self) -> None:
-        self._counts.clear()
-        self._counted_on = None
-
     # Steering.
 
     async def tell(self, execution_id: str, fact: Callable[[float], e.Fact]) -> bool:
-        arguments.text("execution_id", execution_id)
-        try:
-            return await self._runtime.tell(execution_id, fact(self._clock.now()))
-        except NotFoundError:
-            raise not_found(self._store, execution_id) from None
+        """What a program, or somebody in a terminal, wants of a run. True when it changed something."""
+        told = fact(self._clock.now())
+        if self.readers.read(execution_id, lambda board: board.author) == "developer":
+            return await self._runtime.tell(execution_id, told)
+        changed: list[bool] = []
+
+        def finish(boards: Boards, made: list[bool]) -> Sequence[Addition]:
+            changed.extend(made)
+            return [self._entry(boards[execution_id], told)] if made[0] else []
+
+        await self._runtime.together([], [(execution_id, told)], finish)
+        return changed[0]
+
+    def _entry(self, board: Board, told: e.Fact) -> Unsealed:
+        """For the audit: who steers an assistant's run."""
+        command = audit.Command(STEERING[told.__class__], ok=True, id=board.execution_id)
+        taken = audit.ReplyTaken("developer", board.chat_id, self._account, None, "", ok=True, commands=(command,))
+        return audit.unsealed(told.at, taken)
 
     async def resolve_step(self, execution_id: str, step: str, answer: str) -> bool:
         if answer not in ANSWERS:
             fix = "answer 'retry' or 'fail'"
             raise ValidationError([Problem("wrong_type", "resolve_step", f"{answer!r} is no answer", fix)])
-        name = self.readers.read(execution_id, lambda board: views.snapshot(board).steps)
-        if step not in name:
-            fix = nearest(step, name) or "the steps are " + ", ".join(name)
+        steps = self.readers.read(execution_id, lambda board: views.snapshot(board).steps)
+        if step not in steps:
+            fix = nearest(step, steps) or "the steps are " + ", ".join(steps)
             raise NotFoundError("not_found", f"the execution has no step '{step}'", execution_id, fix)
-        return await self._runtime.tell(
-            execution_id, e.Signalled(self._clock.now(), name[step].name, "on_crash", answer)
-        )
+        return await self.tell(execution_id, lambda at: e.Signalled(at, steps[step].name, "on_crash", answer))
 
     async def wait(self, execution_id: str, timeout_s: float | None) -> Execution:
         arguments.seconds("timeout", timeout_s)

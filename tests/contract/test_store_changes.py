@@ -145,8 +145,8 @@ def test_each_chat_lists_its_own_definitions(store: Store) -> None:
         store.save_workflow(workflow(f"w{number}", "a", chat_id=chat))
     store.delete_workflow("w6")
 
-    def ids(owner: Owner | None, **page: int) -> list[str]:
-        return [each.id for each in store.workflows(owner=owner, **page)]
+    def ids(owner: Owner | None, limit: int = 100, offset: int = 0) -> list[str]:
+        return [each.id for each in store.workflows(limit, offset, owner)]
 
     assert ["w3", "w0"] == ids(Owner(5))
     assert ["w0"] == ids(Owner(5), limit=1, offset=1)
@@ -154,6 +154,27 @@ def test_each_chat_lists_its_own_definitions(store: Store) -> None:
     assert ["w5", "w2"] == ids(Owner(None))
     assert [] == ids(Owner(8))
     assert ["w5", "w4", "w3", "w2", "w1", "w0"] == ids(None)
+
+
+def test_definitions_are_found_by_their_exact_name(store: Store) -> None:
+    """Newest first, without steps; case and every character count, other chats' and deleted ones are not found."""
+    for number, (name, chat) in enumerate(
+        [("Tea", 5), ("tea", 5), ("Tea", "5"), ("Tea", 5), ("Tea ", 5), ("Tea", None), ("Tea", 5), ("Tea\0", 5)]
+    ):
+        store.save_workflow(Workflow(id=f"w{number}", name=name, chat_id=chat, steps=(step("a"),)))
+    must_commit(store, changes=[NewWorkflow(Workflow(id="w8", name="Tea", chat_id=5)), HideWorkflow("w6")])
+
+    def ids(owner: Owner | None, name: str, limit: int = 100, offset: int = 0) -> list[str]:
+        return [each.id for each in store.workflows(limit, offset, owner, name=name)]
+
+    assert ["w8", "w3", "w0"] == ids(Owner(5), "Tea")
+    assert ["w3"] == ids(Owner(5), "Tea", limit=1, offset=1)
+    assert [Workflow(id="w1", name="tea", chat_id=5)] == store.workflows(owner=Owner(5), name="tea")
+    assert ["w4"] == ids(Owner(5), "Tea ")
+    assert ["w7"] == ids(Owner(5), "Tea\0")
+    assert ["w5"] == ids(Owner(None), "Tea")
+    assert [] == ids(Owner(7), "Tea")
+    assert ["w8", "w5", "w3", "w2", "w0"] == ids(None, "Tea")
 
 
 # Records.

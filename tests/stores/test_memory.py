@@ -69,7 +69,14 @@ def everything(store: Store) -> list[object]:
     """All that a store can be asked."""
     keys = [[store.rows(key, seq) for seq in range(5)] for key in KEYS]
     names = [(store.workflow(n), store.step_count(n), store.pinned(n, 2)) for n in "vw"]
-    owners = [(store.summaries(owner=Owner(chat)), store.workflows(owner=Owner(chat))) for chat in (5, "5", None)]
+    owners = [
+        (
+            store.summaries(owner=Owner(chat)),
+            store.workflows(owner=Owner(chat)),
+            store.workflows(owner=Owner(chat), name="V"),
+        )
+        for chat in (5, "5", None)
+    ]
     records = [store.records(kind, newest_first=kind == "receipt") for kind in ("receipt", "note")]
     filters = [store.summaries(status=status) for status in ExecutionStatus]
     once = [store.summary_of_key(key) for key in ("once", "twice")]

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from syncara.abc import NewWorkflow, Owner, Record, Row, RunnerInfo
-from syncara.core.errors import DatabaseBusy
+from syncara.core.errors import DamagedError, DatabaseBusy
 from syncara.core.model import Workflow
 from syncara.documents.embedded import SCHEMA as DOCUMENTS
 from syncara.stores.lock import RunnerLock
@@ -108,7 +108,7 @@ def test_a_file_of_the_first_schema_is_opened_with_all_that_is_in_it(path: Path)
 
     assert RunnerInfo(epoch=8, clean=False, next_key=10) == store.acquire()
     old = Workflow(id="w", name="W", created_at=1.5)
-    assert [old] == store.workflows() == store.workflows(owner=Owner(None))
+    assert [old] == store.workflows() == store.workflows(owner=Owner(None)) == store.workflows(name="W")
     assert [] == store.workflows(owner=Owner("5"))
     assert msgspec.structs.replace(old, steps=(step("a"),)) == store.workflow("w")
     assert [Row(0, 1, b"[]", 0)] == store.rows(9)
@@ -118,6 +118,34 @@ def test_a_file_of_the_first_schema_is_opened_with_all_that_is_in_it(path: Path)
     assert [workflow("mine", chat_id="5")] == store.workflows(owner=Owner("5"))
     store.close()
     assert 1 == version(path.with_name(f"{path.name}.v1.bak"), MIGRATIONS)
+
+
+OF_SCHEMA_2 = [
+    """INSERT INTO workflows VALUES (1, 'w1', 1.5, 0, 1, '{"id":"w1","name":"Tea","chat_id":5}', 5)""",
+    """INSERT INTO workflows VALUES (2, 'w2', 1.5, 0, 0, '{"id":"w2","name":"\\u00e9\\u0000\\"","chat_id":5}', 5)""",
+    """INSERT INTO workflows VALUES (3, 'w3', 1.5, 1, 0, '{"id":"w3","name":"Tea","chat_id":5}', 5)""",
+    """INSERT INTO workflows VALUES (4, 'w4', 1.5, 0, 0, '{"id":"w4","name":"Tea"}', NULL)""",
+    """INSERT INTO workflows VALUES (5, 'w5', 1.5, 0, 0, '{"id":"w5","name', 5)""",
+    """INSERT INTO workflows VALUES (6, 'w6', 1.5, 0, 0, '{"id":"w6","name":6}', 5)""",
+]
+
+
+def test_definitions_of_the_second_schema_are_found_by_their_names(path: Path) -> None:
+    """Also next to one that is damaged, which stays where it was: whoever reads that one is told."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        migrate(connection, str(path), MIGRATIONS[:2])
+        for statement in OF_SCHEMA_2:
+            connection.execute(statement)
+    store = SqliteStore(path)
+    store.save_workflow(Workflow(id="w7", name="Tea", chat_id=5))
+
+    found = [[each.id for each in store.workflows(owner=Owner(5), name=name)] for name in ("Tea", 'é\0"')]
+    assert [["w7", "w1"], ["w2"]] == found
+    assert ["w4"] == [each.id for each in store.workflows(owner=Owner(None), name="Tea")]
+    with pytest.raises(DamagedError):
+        store.workflow("w5")
+    store.close()
+    assert 2 == version(path.with_name(f"{path.name}.v2.bak"), MIGRATIONS)
 
 
 def test_a_file_of_the_first_schema_that_runs_keeps_it(path: Path) -> None:

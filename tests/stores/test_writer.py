@@ -315,6 +315,8 @@ def test_a_release_waits_for_what_is_queued(store: SqliteStore) -> None:
         (lambda store: store.workflow("w"), "steps"),
         (lambda store: store.workflows(owner=Owner(5)), "workflows_by_chat"),
         (lambda store: store.workflows(owner=Owner(None)), "workflows_by_chat"),
+        (lambda store: store.workflows(owner=Owner(5), name="W"), "workflows_by_name (chat_id=? AND name=?)"),
+        (lambda store: store.workflows(owner=Owner(None), name="W"), "workflows_by_name (chat_id=? AND name=?)"),
         (lambda store: store.record("receipt", "a"), "records"),
         (lambda store: store.records("receipt", after="a"), "records"),
         (lambda store: store.records("receipt", newest_first=True), "records"),

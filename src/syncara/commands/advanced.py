@@ -9,9 +9,11 @@ from msgspec import Meta
 from syncara import answers
 from syncara.commands.draft import Draft, Said
 from syncara.commands.fields import Context, ExecutionRef, HandlerName, When, WorkflowRef, start_time
+from syncara.commands.references import Run
 from syncara.commands.registry import Refers, command
 from syncara.commands.runs import steer
 from syncara.core import events as e
+from syncara.core.errors import InvalidStateError
 from syncara.core.limits import PARALLEL_STEPS_MAX
 from syncara.templates.generated import batch, quick
 from syncara.templates.registry import Definition
@@ -24,7 +26,7 @@ def quick_workflow(
     draft: Draft,
     name: Annotated[str, Meta(description="what people see")],
     steps: Annotated[
-        list[dict[str, Any]], Meta(min_length=1, description="the steps, each an object with the fields of ADD_STEP")
+        list[Any], Meta(min_length=1, description="the steps, each an object with the fields of ADD_STEP")
     ],
     *,
     sequential: Annotated[bool, Meta(description="true: each step waits for the one before")] = False,
@@ -65,10 +67,13 @@ def scheduled_workflow(
 
 
 @command("MULTISTEP:UNSCHEDULE", "acts", example="[MULTISTEP:UNSCHEDULE:execution_id]")
-def unschedule(draft: Draft, execution_id: ExecutionRef) -> Said:
+def unschedule(draft: Draft, execution_id: ExecutionRef) -> Said | None:
     """Take back the start of a run that was scheduled."""
-    draft.require_scheduled(execution_id)
-    return steer(draft, "unschedule", execution_id, e.Cancelled(draft.now))
+    run = draft.execution(execution_id)
+    if run is not None and not _starts_later(draft, run):
+        message = f"the run of '{run.workflow_name}' does not wait for a time to start"
+        raise InvalidStateError("not_scheduled", message, "execution_id", "use CANCEL to end a run")
+    return steer(draft, "unschedule", run, e.Cancelled(draft.now))
 
 
 @command(
@@ -85,6 +90,14 @@ def template_workflow(
     return _run(draft, draft.desk.templates.build(template, params), {})
 
 
+def _starts_later(draft: Draft, run: Run) -> bool:
+    """Whether the run's start lies ahead, also where a person must approve it first."""
+    if run.start is not None:
+        return run.start.started.start_at is not None
+    found = draft.desk.execution(run.id)
+    return found.start_at is not None and found.started_at is None and not found.status.final
+
+
 def _run(draft: Draft, definition: Definition, context: dict[str, Any]) -> Said:
     sheet = draft.create_whole(definition)
     execution_id = draft.start(sheet, context)
@@ -92,7 +105,7 @@ def _run(draft: Draft, definition: Definition, context: dict[str, Any]) -> Said:
 
 
 def _step(fields: Any) -> Any:
-    """A step of a list, with ADD_STEP's name for the retries."""
-    if not isinstance(fields, dict) or "retries" not in fields:
+    """A step of a list, with ADD_STEP's name for the retries; what is no step stays as it is."""
+    if not isinstance(fields, dict) or "retry_count" in fields:  # both would be one too many, which `check` says
         return fields
     return {"retry_count" if name == "retries" else name: value for name, value in fields.items()}

@@ -20,8 +20,10 @@ from syncara.processor import Processor
 from syncara.runtimes.local import Boards, LocalRuntime
 from syncara.templates.registry import Templates
 
-NAMES_SEARCHED = 1_000
-"""How many of a chat's newest workflows are looked through for a name."""
+NAMES_OFFERED = 300
+"""How many of a chat's newest workflows are looked through for a name that may have been meant."""
+RUNS_SEARCHED = 100
+"""How many of a chat's newest runs are looked through for its latest."""
 
 
 class Desk:
@@ -51,19 +53,26 @@ class Desk:
         workflow = self._store.workflow(workflow_id)
         return workflow if workflow is not None and same_id(workflow.chat_id, owner.chat_id) else None
 
-    def workflows(self, owner: Owner, limit: int = NAMES_SEARCHED, offset: int = 0) -> list[Workflow]:
+    def workflows(self, owner: Owner, limit: int = NAMES_OFFERED) -> list[Workflow]:
         """Without their steps, newest first."""
-        return self._store.workflows(limit, offset, owner)
+        return self._store.workflows(limit, 0, owner)
+
+    def named(self, name: str, owner: Owner, limit: int) -> list[Workflow]:
+        """Those of exactly that name, without their steps, newest first."""
+        return self._store.workflows(limit, 0, owner, name=name)
 
     def summary(self, execution_id: str, owner: Owner) -> Summary | None:
         summary = self._store.summary(execution_id)
         return summary if summary is not None and same_id(summary.chat_id, owner.chat_id) else None
 
     def latest_summary(self, owner: Owner) -> Summary | None:
-        return next(iter(self.summaries(owner, 1)), None)
+        """Of a workflow; what a code of another family started is none."""
+        newest = self.summaries(owner, RUNS_SEARCHED)
+        return next((summary for summary in newest if summary.workflow_name not in self.shortcodes), None)
 
-    def summaries(self, owner: Owner, limit: int, offset: int = 0, status: str | None = None) -> list[Summary]:
-        return self._store.summaries(owner=owner, status=status, limit=limit, offset=offset)
+    def summaries(self, owner: Owner, limit: int, status: str | None = None) -> list[Summary]:
+        """Newest first."""
+        return self._store.summaries(owner=owner, status=status, limit=limit)
 
     def runs_of(self, owner: Owner, now: float, most: int, more: int = 0) -> Runs:
         """How many runs there are, each counted up to `most`, and `more` that are about to be."""
@@ -83,6 +92,10 @@ class Desk:
     def execution_if_known(self, execution_id: str) -> Execution | None:
         summary = self._store.summary(execution_id)
         return None if summary is None else self._processor.listed(summary)
+
+    def waits(self, execution_id: str) -> list[str]:
+        """The names of the steps that have waited for a person or an event, each as often as it has."""
+        return [event.step for event in self._processor.history(execution_id) if isinstance(event, e.StepWaiting)]
 
     def record(self, kind: str, key: str) -> Record | None:
         return self._store.record(kind, key)

@@ -6,8 +6,7 @@ finds everything that is wrong; the desk then makes all of it true in one transa
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -17,16 +16,17 @@ from syncara import arguments
 from syncara.abc import Change, Chat, HideWorkflow, NewSteps, NewWorkflow
 from syncara.answers import Answer
 from syncara.commands.desk import Desk
+from syncara.commands.references import LATEST_WORKFLOW, References, Run
 from syncara.commands.registry import Command
+from syncara.commands.sheets import Sheet, Start
 from syncara.core import check, limits
 from syncara.core import events as e
-from syncara.core.errors import InvalidStateError, NotFoundError, Problem, SyncaraError, ValidationError, nearest
-from syncara.core.model import DELAY, Author, Step, Workflow
+from syncara.core.errors import Problem, SyncaraError, ValidationError
+from syncara.core.model import Author, Step, Workflow
 from syncara.core.views import Execution
 from syncara.ids import new_id
-from syncara.policy.gate import APPROVAL_S, Judgement
+from syncara.policy.preview import too_much
 
-CANDIDATES_SHOWN = 10
 INSTEAD_OF = {
     "secret_refused": ("unknown_secret",),
     "path_refused": ("outside_workspace", "invalid_path"),
@@ -35,7 +35,6 @@ INSTEAD_OF = {
 """The policy's problems, and the handlers' own that they take the place of."""
 PROBLEMS_MAX = 100
 """How many problems of one definition are told at once."""
-_STEP_ALIAS = re.compile(r"step_?(\d{1,6})(?:_id)?", re.IGNORECASE)
 
 
 class Look(Protocol):
@@ -51,50 +50,10 @@ class Look(Protocol):
 
 
 Said = Answer | Callable[[Look], Answer]
-"""What a command returns: its answer, or how to make it once everything is known."""
+"""What a command returns: its answer, or how to make it once everything is known.
 
-
-class Sheet:
-    """A definition as it is stored, with what the draft adds to it."""
-
-    def __init__(self, workflow: Workflow, *, new: bool) -> None:
-        self.header = workflow
-        self.new = new
-        self.stored = 0 if new else len(workflow.steps)
-        self.steps = list(workflow.steps)
-        self.names = {step.name: step.id for step in workflow.steps}
-        self.places: dict[str, int] = {}
-        """The code that added each step, by its name."""
-        self.place = 0
-        """The code that made the definition, or started it."""
-        self.started = False
-        self.hidden = False
-        self.whole = True
-        """False: a step of it could not be read, so a name that is not there proves nothing."""
-
-    @property
-    def id(self) -> str:
-        return self.header.id
-
-    @property
-    def name(self) -> str:
-        return self.header.name
-
-    @property
-    def touched(self) -> bool:
-        return self.new or self.started or len(self.steps) > self.stored
-
-    def workflow(self) -> Workflow:
-        return msgspec.structs.replace(self.header, steps=tuple(self.steps))
-
-
-class Start(NamedTuple):
-    sheet: Sheet
-    started: e.Started
-    place: int
-    """The code that asked for it."""
-    judgement: Judgement | None = None
-    """What the policy says of it, where an assistant is the author; known once the draft is settled."""
+A command that is about a run that could not be read returns None instead.
+"""
 
 
 class Told(NamedTuple):
@@ -118,14 +77,14 @@ class Draft:
         """Whether it only looks."""
         self.inline = False
         """Whether it stands in a sentence, and is answered in one line."""
+        self._sheets: dict[str, Sheet] = {}
         self.starts: list[Start] = []
+        self.references = References(desk, chat, self._sheets, self.starts)
         self.facts: list[Told] = []
         self.ids: dict[int, str] = {}
         """What each code made or is about."""
         self.latest_used: set[int] = set()
         """The codes in which `workflow_id` means a workflow that was there before."""
-        self._sheets: dict[str, Sheet] = {}
-        self._run_missing = False
 
     @property
     def sheets(self) -> list[Sheet]:
@@ -148,7 +107,8 @@ class Draft:
                 self.add_step(sheet, step)
             except ValidationError as error:
                 sheet.whole = False
-                problems += [_in_list(problem, number) for problem in error.problems]
+                place = f"step {number} of the list"
+                problems += [msgspec.structs.replace(each, where=f"{place}, {each.where}") for each in error.problems]
         if problems:
             raise ValidationError(problems)
         return sheet
@@ -165,17 +125,11 @@ class Draft:
             sheet = self.workflow(ref)
         except SyncaraError:
             return
-        if not isinstance(name, str) or not name:
-            sheet.whole = False
-            name = f"step {len(sheet.steps) + 1}"
-        if name not in sheet.names:
-            step = Step(new_id("st"), name, DELAY, {"seconds": 0})
-            sheet.steps.append(step)
-            sheet.names[name] = step.id
+        sheet.stand_in(name)
 
     def stand_in_run(self) -> None:
         """In the place of a run."""
-        self._run_missing = True
+        self.references.run_missing = True
 
     # Steps and runs.
 
@@ -203,8 +157,7 @@ class Draft:
             message = f"the workflow has {len(sheet.steps)} steps, and {limits.STEPS_MAX} is the limit"
             problems.append(Problem("too_large", "workflow_id", message, "split the workflow"))
         if step is not None and not taken:
-            sheet.steps.append(step)
-            sheet.names[step.name] = step.id
+            sheet.add(step)
             sheet.places[step.name] = self.place
             self.ids[self.place] = step.id
         if problems or step is None:
@@ -222,7 +175,9 @@ class Draft:
             message = f"'{sheet.name}' was made by the developer, and an assistant may not change it"
             raise ValidationError([Problem("developers_own", "workflow_id", message, "make a workflow of your own")])
 
-    def start(self, sheet: Sheet, context: Mapping[str, Any], start_at: float | None = None) -> str:
+    def start(
+        self, sheet: Sheet, context: Mapping[str, Any], start_at: float | None = None, *, aside: bool = False
+    ) -> str:
         """Start an execution; returns its id. Raises ValidationError."""
         started = e.Started(
             self.now,
@@ -238,145 +193,46 @@ class Draft:
             author="ai" if "ai" in (self.author, sheet.header.author) else "developer",
             approved=self.author == "developer",
         )
-        self.starts.append(Start(sheet, started, self.place))
+        self.starts.append(Start(sheet, started, self.place, aside))
         if not sheet.started and not sheet.new:
             sheet.place = self.place
         sheet.started = True
         self.ids[self.place] = started.execution_id
         return started.execution_id
 
+    def start_aside(self, definition: Mapping[str, Any]) -> None:
+        """Start what one code does by itself: no alias means the run, and the definition is in no list."""
+        sheet = self.create_whole(definition)
+        self.start(sheet, {}, aside=True)
+        sheet.hidden = True
+
     def tell(self, execution_id: str, fact: e.Fact) -> int:
         """Feed a fact to an execution; returns the fact's number for `Look.changed`."""
         self.facts.append(Told(execution_id, fact))
         return len(self.facts) - 1
 
-    # What names refer to.
+    # What codes are about.
 
     def workflow(self, ref: str) -> Sheet:
-        """By the alias `workflow_id`, exact id, or exact name. Raises NotFoundError, ValidationError when ambiguous."""
-        # The alias before names: else a workflow of that name would draw all later replies of its chat to itself.
-        found = self._latest() if ref == "workflow_id" else self._by_id(ref) or self._by_name(ref)
-        if ref == "workflow_id" and found is not None and not found.new and not self.reading:
+        """See `References.workflow`; what is found is on the draft from then on."""
+        found = self.references.workflow(ref)
+        if ref == LATEST_WORKFLOW and not found.new and not self.reading:
             self.latest_used.add(self.place)
-        if found is None:
-            known = self._known()
-            names = {sheet.name: sheet.id for sheet in known}
-            fix = nearest(ref, [*names, *names.values()]) or _candidates("workflow", [each.name for each in known])
-            raise NotFoundError("not_found", f"there is no workflow '{ref}'", "workflow_id", fix)
         self.ids[self.place] = found.id
         return self._sheets.setdefault(found.id, found)
 
-    def execution(self, ref: str) -> tuple[str, str]:
-        """The id and the workflow's name, by exact id or the alias `execution_id`. Raises NotFoundError."""
-        found = self._execution(ref)
-        if found is None:
-            known = [start.started.execution_id for start in self.starts]
-            known += [each.id for each in self.desk.summaries(self.chat.owner, CANDIDATES_SHOWN)]
-            fix = nearest(ref, known) or _candidates("execution", known)
-            raise NotFoundError("not_found", f"there is no execution '{ref}'", "execution_id", fix)
-        self.ids[self.place] = found[0]
+    def execution(self, ref: str) -> Run | None:
+        """See `References.execution`."""
+        found = self.references.execution(ref)
+        if found is not None:
+            self.ids[self.place] = found.id
         return found
-
-    def _execution(self, ref: str) -> tuple[str, str] | None:
-        made = [(start.started.execution_id, start.sheet.name) for start in self.starts]
-        if any(ref == execution_id for execution_id, _ in made):
-            return next(found for found in made if found[0] == ref)
-        if ref != "execution_id":
-            summary = self.desk.summary(ref, self.chat.owner)
-        elif made or self._run_missing:
-            return made[-1] if made else ("", "")
-        else:
-            summary = self.desk.latest_summary(self.chat.owner)
-        return None if summary is None else (summary.id, summary.workflow_name)
-
-    def step_names(self, execution_id: str) -> list[str]:
-        for start in self.starts:
-            if start.started.execution_id == execution_id:
-                return list(start.sheet.names)
-        return list(self.desk.execution(execution_id).steps)
-
-    def require_scheduled(self, ref: str) -> None:
-        """Raises InvalidStateError unless the run's start lies ahead."""
-        execution_id, name = self.execution(ref)
-        made = [start for start in self.starts if start.started.execution_id == execution_id]
-        scheduled = made[0].started.start_at is not None if made else self._status(execution_id) == "scheduled"
-        if not scheduled:
-            message = f"the run of '{name}' has started already"
-            raise InvalidStateError("not_scheduled", message, "execution_id", "use CANCEL to end it")
-
-    def _status(self, execution_id: str) -> str | None:
-        summary = self.desk.summary(execution_id, self.chat.owner)
-        return None if summary is None else summary.status
-
-    def workflows_page(self, page: int, rows: int) -> tuple[list[Workflow], int, bool]:
-        """This chat's definitions, what the draft makes included, newest first; the page, and whether more follow."""
-        changed = {sheet.id: sheet for sheet in self._sheets.values()}
-        made = [sheet.header for sheet in reversed(changed.values()) if sheet.new and not sheet.hidden]
-        first = (page - 1) * rows
-        stored = self.desk.workflows(self.chat.owner, first + rows + 1 + len(changed))
-        found = [*made, *(w for w in stored if w.id not in changed or not (changed[w.id].new or changed[w.id].hidden))]
-        return found[first : first + rows], page, len(found) > first + rows
-
-    def executions_page(
-        self, look: Look, status: str | None, page: int, rows: int
-    ) -> tuple[list[Execution], int, bool]:
-        """This chat's runs, what the draft starts included, newest first; the page, and whether more follow."""
-        mine = [look.execution(start.started.execution_id) for start in reversed(self.starts)]
-        new = [each for each in mine if status in (None, each.status)]
-        skip = (page - 1) * rows
-        stored = self.desk.summaries(self.chat.owner, rows + 1 + len(self.facts), max(skip - len(new), 0), status)
-        rest = [look.execution(summary.id) for summary in stored]
-        found = [*new[skip:], *(each for each in rest if status in (None, each.status))]
-        return found[:rows], page, len(found) > rows
-
-    def message(self, ref: str) -> str:
-        """A message's id; `message_id` and `current_message_id` are the reply's own. Raises NotFoundError."""
-        if ref not in ("", "message_id", "current_message_id"):
-            return ref
-        if self.chat.message_id is None:
-            fix = "give the id of the message"
-            raise NotFoundError("not_found", "the reply has no message id", "message_id", fix)
-        return str(self.chat.message_id)
 
     def _add(self, workflow: Workflow) -> Sheet:
         sheet = self._sheets[workflow.id] = Sheet(workflow, new=True)
         sheet.place = self.place
         self.ids[self.place] = workflow.id
         return sheet
-
-    def _by_id(self, ref: str) -> Sheet | None:
-        sheet = self._sheets.get(ref)
-        if sheet is None:
-            workflow = self.desk.workflow(ref, self.chat.owner)
-            sheet = None if workflow is None else Sheet(workflow, new=False)
-        return None if sheet is None or sheet.hidden else sheet
-
-    def _by_name(self, ref: str) -> Sheet | None:
-        """The one of that name made in this draft, else the chat's only one."""
-        made = [sheet for sheet in self._sheets.values() if sheet.new and sheet.name == ref and not sheet.hidden]
-        if made:
-            return made[-1]
-        found = [workflow.id for workflow in self.desk.workflows(self.chat.owner) if workflow.name == ref]
-        if len(found) > 1:
-            fix = "give the id: " + ", ".join(found[:CANDIDATES_SHOWN])
-            message = f"{len(found)} workflows are named '{ref}'"
-            raise ValidationError([Problem("ambiguous_name", "field 'workflow_id'", message, fix)])
-        return self._by_id(found[0]) if found else None
-
-    def _latest(self) -> Sheet | None:
-        """The nearest one made before this code in the reply, else this chat's latest."""
-        made = [sheet for sheet in self._sheets.values() if sheet.new and not sheet.hidden]
-        if made:
-            return made[-1]
-        for workflow in self.desk.workflows(self.chat.owner, limit=len(self._sheets) + 1):
-            if (sheet := self._by_id(workflow.id)) is not None:
-                return sheet
-        return None
-
-    def _known(self) -> list[Sheet]:
-        made = [sheet for sheet in self._sheets.values() if sheet.new and not sheet.hidden]
-        stored = self.desk.workflows(self.chat.owner, limit=CANDIDATES_SHOWN)
-        return [*made, *(Sheet(workflow, new=False) for workflow in stored)]
 
     # The end.
 
@@ -390,11 +246,12 @@ class Draft:
 
     def _too_much(self) -> Iterator[tuple[int, Problem]]:
         """Starts beyond the quotas of the chat."""
-        for number, (_, started, place, _) in enumerate(self.starts):
-            ahead_s = (started.start_at or self.now) - self.now
+        for number, start in enumerate(self.starts):
+            asked = start.started
+            ahead_s = (asked.start_at or self.now) - self.now
             runs = partial(self.desk.runs_of, self.chat.owner, self.now, more=number)
-            for problem in self.desk.gate.start(self.author, self.chat.chat_id, started.context, ahead_s, runs):
-                yield place, problem
+            for problem in self.desk.gate.start(self.author, self.chat.chat_id, asked.context, ahead_s, runs):
+                yield start.place, problem
 
     def _judge(self) -> Iterator[tuple[int, Problem]]:
         """What an assistant may not do; what it may do once a person has said yes is made to wait for that."""
@@ -405,18 +262,14 @@ class Draft:
             judgement = self.desk.gate.plan(
                 start.sheet.workflow(), asked.context, asked.start_at, self.chat.chat_id, self.chat.user_id
             )
-            for problem in judgement.denials:
+            for problem in [*judgement.denials, *too_much(judgement)]:
                 yield self._place(start.sheet, problem, start.place), problem
             if judgement.needs_approval:
-                asked = msgspec.structs.replace(asked, approve_by=self.now + APPROVAL_S)
+                asked = msgspec.structs.replace(asked, approve_by=self.now + judgement.approval_s)
             self.starts[number] = start._replace(started=asked, judgement=judgement)
 
     def _settle(self, sheet: Sheet) -> Iterator[tuple[int, Problem]]:
-        ids = set(sheet.names.values())
-        for position in range(sheet.stored, len(sheet.steps)):
-            step = sheet.steps[position]
-            dependencies = tuple(_dependency(sheet, ids, ref) for ref in step.dependencies)
-            sheet.steps[position] = msgspec.structs.replace(step, dependencies=dependencies)
+        sheet.resolve_dependencies()
         workflow = sheet.workflow()
         found = self.desk.problems(workflow, self.chat.chat_id, started=sheet.started)
         judged = self.desk.gate.definition(workflow, self.author)
@@ -445,25 +298,3 @@ class Draft:
             if sheet.hidden:
                 changes.append(HideWorkflow(sheet.id))
         return changes
-
-
-def _dependency(sheet: Sheet, ids: Collection[str], ref: str) -> str:
-    """The step's id, by exact id, exact name, or an alias such as `step1_id`; what is unknown stays as it is."""
-    if ref in ids:
-        return ref
-    if ref in sheet.names:
-        return sheet.names[ref]
-    alias = _STEP_ALIAS.fullmatch(ref)
-    if alias is not None and 0 < int(alias[1]) <= len(sheet.steps):
-        return sheet.steps[int(alias[1]) - 1].id
-    return ref
-
-
-def _in_list(problem: Problem, number: int) -> Problem:
-    return msgspec.structs.replace(problem, where=f"step {number} of the list, {problem.where}")
-
-
-def _candidates(thing: str, known: list[str]) -> str:
-    if not known:
-        return f"this chat has no {thing} yet"
-    return f"the latest are {', '.join(known[:CANDIDATES_SHOWN])}"

@@ -9,8 +9,12 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from syncara.commands.registry import Refers, Written
+from syncara.core.check import shown
 from syncara.core.errors import Problem, ValidationError
 from syncara.core.limits import SECONDS_MAX
+
+PAGES_MAX = 10_000
+"""How far a list can be turned to."""
 
 WorkflowRef = Annotated[
     str, Meta(description="its id or name; the word workflow_id means the one made last"), Refers("workflow")
@@ -21,10 +25,10 @@ ExecutionRef = Annotated[
 HandlerName = Annotated[str, Meta(description="what does the work, with its params"), Refers("handler")]
 Context = Annotated[dict[str, Any], Meta(description="the data of the run, which steps read as {context.key}")]
 Seconds = Annotated[float, Meta(gt=0)]
-Page = Annotated[int, Meta(ge=1, description="which page of the list")]
-When = Annotated[float | str, Meta(description="when; a time without a zone is UTC"), Written("moment")]
+Page = Annotated[int, Meta(ge=1, le=PAGES_MAX, description="which page of the list")]
+When = Annotated[float | str, Meta(description="how long from now, or when; a time names its zone"), Written("moment")]
 
-_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_DURATION = re.compile(r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?")
 _UNITS_S = (86_400, 3_600, 60, 1)
 
 
@@ -35,9 +39,9 @@ def start_time(when: float | str, now: float) -> float:
     """
     at = now + when if isinstance(when, int | float) else _moment(when.strip(), now)
     if at is None:
-        raise _refused(f"'{when}' is no time", "write seconds, a duration such as 1h30m, or 2030-01-31T08:00:00Z")
+        raise _refused(f"{shown(when)} is no time", "write seconds, a duration such as 1h30m, or 2030-01-31T08:00:00Z")
     if not now <= at <= now + SECONDS_MAX:
-        raise _refused(f"'{when}' is not within the next ten years", "give a time that lies ahead")
+        raise _refused(f"{shown(when)} is not within the next ten years", "give a time that lies ahead")
     return at
 
 

@@ -1,7 +1,7 @@
 """Commands of the GROUP family: what is done to the chat itself, through the Messenger.
 
 Like every command with an effect outside the database, they become a run of one step, `execute_shortcode`, that starts
-in the same transaction as the rest of the reply.
+in the same transaction as the rest of the reply. No alias means that run, and its workflow is in no list.
 """
 
 from __future__ import annotations
@@ -26,12 +26,11 @@ def pin_message(draft: Draft, message_id: Message = "message_id") -> Said:
     if draft.chat.chat_id is None:
         message = "there is no chat to pin a message in"
         raise ValidationError([Problem("no_chat", "message_id", message, "give the chat's id with the reply")])
-    return run_outside(draft, draft.message(message_id), shortcode="GROUP:PIN_MESSAGE")
+    return run_outside(draft, draft.references.message(message_id), shortcode="GROUP:PIN_MESSAGE")
 
 
 def run_outside(draft: Draft, params: str = "", *, shortcode: str) -> Said:
     """A run of one step that executes a registered shortcode."""
     step = {"name": shortcode, "handler": "execute_shortcode", "params": {"shortcode": shortcode, "params": params}}
-    sheet = draft.create_whole({"name": shortcode, "steps": [step]})
-    draft.start(sheet, {})
+    draft.start_aside({"name": shortcode, "steps": [step]})
     return answers.outside_started(shortcode)

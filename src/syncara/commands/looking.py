@@ -9,27 +9,31 @@ from msgspec import Meta
 from syncara import answers, arguments
 from syncara.commands.draft import Draft, Said
 from syncara.commands.fields import ExecutionRef, Page
-from syncara.commands.registry import Command, command
-from syncara.commands.workflows import PAGE_ROWS
+from syncara.commands.pages import execution_page
+from syncara.commands.registry import COMMANDS, Command, command
 from syncara.core.errors import NotFoundError, nearest
 
 
 @command("MULTISTEP:STATUS", "reads", example="[MULTISTEP:STATUS:execution_id]")
-def status(draft: Draft, execution_id: ExecutionRef = "execution_id") -> Said:
+def status(draft: Draft, execution_id: ExecutionRef = "execution_id") -> Said | None:
     """Show a run and each of its steps."""
-    found, _ = draft.execution(execution_id)
+    run = draft.execution(execution_id)
+    if run is None:
+        return None
     if draft.inline:
-        return lambda look: answers.status_line(look.execution(found))
-    return lambda look: answers.status(look.execution(found), draft.now, look.definition(found))
+        return lambda look: answers.status_line(look.execution(run.id))
+    return lambda look: answers.status(look.execution(run.id), draft.now, look.definition(run.id))
 
 
 @command("MULTISTEP:PROGRESS", "reads", example="[MULTISTEP:PROGRESS:execution_id]")
-def progress(draft: Draft, execution_id: ExecutionRef = "execution_id") -> Said:
+def progress(draft: Draft, execution_id: ExecutionRef = "execution_id") -> Said | None:
     """Show how far a run is."""
-    found, _ = draft.execution(execution_id)
+    run = draft.execution(execution_id)
+    if run is None:
+        return None
     if draft.inline:
-        return lambda look: answers.status_line(look.execution(found))
-    return lambda look: answers.progress(look.execution(found))
+        return lambda look: answers.status_line(look.execution(run.id))
+    return lambda look: answers.progress(look.execution(run.id))
 
 
 @command("MULTISTEP:LIST_EXECUTIONS", "reads", example="[MULTISTEP:LIST_EXECUTIONS:running]")
@@ -40,21 +44,23 @@ def list_executions(
 ) -> Said:
     """List this chat's runs, newest first."""
     wanted = arguments.status(status or None)
-    return lambda look: answers.execution_list(*draft.executions_page(look, wanted, page, PAGE_ROWS))
+    return lambda look: answers.execution_list(*execution_page(draft, look, wanted, page))
 
 
 @command("MULTISTEP:WHY", "reads", example="[MULTISTEP:WHY:execution_id:Greet]")
 def why(
     draft: Draft,
     execution_id: ExecutionRef = "execution_id",
-    step: Annotated[str, Meta(description="the name of one step; without it, all that did not run")] = "",
-) -> Said:
+    step: Annotated[
+        str, Meta(description="one step, by its name, or as step1, step2 …; without it, all that did not run")
+    ] = "",
+) -> Said | None:
     """Say why a step did or did not run, or what a run waits for."""
-    found, _ = draft.execution(execution_id)
-    if step and step not in (names := draft.step_names(found)):
-        fix = nearest(step, names) or "the steps are " + ", ".join(names[:20])
-        raise NotFoundError("not_found", f"the run has no step '{step}'", "step", fix)
-    return lambda look: answers.why(look.execution(found), step or None, look.definition(found))
+    run = draft.execution(execution_id)
+    if run is None:
+        return None
+    name = draft.references.step(run, step) if step else None
+    return lambda look: answers.why(look.execution(run.id), name, look.definition(run.id))
 
 
 @command("MULTISTEP:HELP", "reads", example="[MULTISTEP:HELP:ADD_STEP]")
@@ -72,5 +78,6 @@ def show_help(
 
 
 def _help(command: Command) -> answers.CommandHelp:
-    fields = tuple(f"{field.name}: {field.help}" if field.help else field.name for field in command.fields)
-    return answers.CommandHelp(command.shortcode, command.summary, fields, command.example)
+    summary = command.summary if command.shortcode in COMMANDS else ""  # of another one nothing is known but its name
+    fields = [(field.name, field.help) for field in command.fields]
+    return answers.CommandHelp(command.shortcode, summary, fields, command.example)

@@ -7,9 +7,10 @@ from typing import Any
 
 from syncara import answers, arguments
 from syncara.answers import Answer
-from syncara.commands.draft import Draft, Said, Sheet
+from syncara.commands.draft import Draft, Said
 from syncara.commands.fields import Context, WorkflowRef
 from syncara.commands.registry import command
+from syncara.commands.sheets import Sheet
 from syncara.policy import preview as previews
 
 

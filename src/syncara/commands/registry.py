@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 import msgspec
 
 Kind = Literal["reads", "makes", "acts"]
-"""`reads` changes nothing; `makes` adds something new; `acts` touches what exists, or the world outside."""
+"""`reads` changes nothing, and shows how things are once the whole reply is done; `makes` adds something new; `acts`
+touches what exists, or the world outside."""
 Form = Literal["text", "integer", "number", "flag", "json", "names", "moment", "rest"]
 """How a field is written. `names`: `a,b` or a JSON list; `moment`: seconds, `1h30m` or an ISO time; `rest`: the rest of
 the code, as it stands."""

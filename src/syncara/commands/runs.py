@@ -6,6 +6,7 @@ from syncara import answers
 from syncara.answers.replies import Action
 from syncara.commands.draft import Draft, Said
 from syncara.commands.fields import Context, ExecutionRef, WorkflowRef
+from syncara.commands.references import Run
 from syncara.commands.registry import command
 from syncara.core import events as e
 
@@ -19,24 +20,25 @@ def execute(draft: Draft, workflow_id: WorkflowRef, context: Context = {}) -> Sa
 
 
 @command("MULTISTEP:CANCEL", "acts", example="[MULTISTEP:CANCEL:execution_id]")
-def cancel(draft: Draft, execution_id: ExecutionRef) -> Said:
+def cancel(draft: Draft, execution_id: ExecutionRef) -> Said | None:
     """End a run now."""
-    return steer(draft, "cancel", execution_id, e.Cancelled(draft.now))
+    return steer(draft, "cancel", draft.execution(execution_id), e.Cancelled(draft.now))
 
 
 @command("MULTISTEP:PAUSE", "acts", example="[MULTISTEP:PAUSE:execution_id]")
-def pause(draft: Draft, execution_id: ExecutionRef) -> Said:
+def pause(draft: Draft, execution_id: ExecutionRef) -> Said | None:
     """Start no further step of a run until it is resumed."""
-    return steer(draft, "pause", execution_id, e.Paused(draft.now))
+    return steer(draft, "pause", draft.execution(execution_id), e.Paused(draft.now))
 
 
 @command("MULTISTEP:RESUME", "acts", example="[MULTISTEP:RESUME:execution_id]")
-def resume(draft: Draft, execution_id: ExecutionRef) -> Said:
+def resume(draft: Draft, execution_id: ExecutionRef) -> Said | None:
     """Let a paused run go on."""
-    return steer(draft, "resume", execution_id, e.Resumed(draft.now))
+    return steer(draft, "resume", draft.execution(execution_id), e.Resumed(draft.now))
 
 
-def steer(draft: Draft, action: Action, ref: str, fact: e.Fact) -> Said:
-    execution_id, name = draft.execution(ref)
-    number = draft.tell(execution_id, fact)
-    return lambda look: answers.told(action, execution_id, name, look.changed(number))
+def steer(draft: Draft, action: Action, run: Run | None, fact: e.Fact) -> Said | None:
+    if run is None:
+        return None
+    number = draft.tell(run.id, fact)
+    return lambda look: answers.told(action, run.id, run.workflow_name, look.changed(number))

@@ -9,11 +9,10 @@ from msgspec import Meta
 from syncara import answers
 from syncara.commands.draft import Draft, Said
 from syncara.commands.fields import HandlerName, Page, Seconds, WorkflowRef
+from syncara.commands.pages import workflow_page
 from syncara.commands.registry import command
 from syncara.core.limits import PARALLEL_STEPS_MAX, RETRY_COUNT_MAX
 from syncara.core.model import OnCrash, OnError, RunWhen
-
-PAGE_ROWS = 10
 
 
 @command(
@@ -110,4 +109,4 @@ def delete_workflow(draft: Draft, workflow_id: WorkflowRef) -> Said:
 @command("MULTISTEP:LIST_WORKFLOWS", "reads", example="[MULTISTEP:LIST_WORKFLOWS:]")
 def list_workflows(draft: Draft, page: Page = 1) -> Said:
     """List this chat's workflows, newest first."""
-    return lambda _: answers.workflow_list(*draft.workflows_page(page, PAGE_ROWS))
+    return lambda _: answers.workflow_list(*workflow_page(draft, page))

@@ -70,6 +70,11 @@ class EmbeddedDocuments:
     def __init__(self, file: SqlFile) -> None:
         self._file = file
 
+    @property
+    def path(self) -> str | None:
+        """Where the file lies, if it says so."""
+        return getattr(self._file, "path", None)
+
     async def find(
         self,
         collection: str,

@@ -135,13 +135,17 @@ class MemoryStore:
         definition = self._open().definitions.get(workflow_id)
         return None if definition is None else definition.first(steps)
 
-    def workflows(self, limit: int = 100, offset: int = 0, owner: Owner | None = None) -> list[Workflow]:
+    def workflows(
+        self, limit: int = 100, offset: int = 0, owner: Owner | None = None, *, name: str | None = None
+    ) -> list[Workflow]:
         disk = self._open()
         with disk.mutex:
             found = (
                 each.first(0)
                 for each in reversed(disk.definitions.values())
-                if not each.deleted and owner in (None, Owner(each.workflow.chat_id))
+                if not each.deleted
+                and owner in (None, Owner(each.workflow.chat_id))
+                and name in (None, each.workflow.name)
             )
             return list(islice(found, offset, offset + limit))
 

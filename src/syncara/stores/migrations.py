@@ -10,6 +10,8 @@ import contextlib
 import sqlite3
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from syncara.core.errors import StorageError
 from syncara.stores.lock import RunnerLock
 
@@ -155,7 +157,29 @@ _SECOND = (
     "CREATE INDEX records_to_clean ON records (at) WHERE kind IN ('receipt', 'approval')",
 )
 
-MIGRATIONS: tuple[Migration, ...] = (_FIRST, _SECOND)
+
+def _third(connection: sqlite3.Connection) -> None:
+    """Definitions are found by the name that a chat gave them."""
+    connection.execute("ALTER TABLE workflows ADD COLUMN name TEXT NOT NULL DEFAULT ''")
+    connection.create_function("name_in", 1, _name_in)
+    connection.execute("UPDATE workflows SET name = name_in(body)")
+    connection.execute("CREATE INDEX workflows_by_name ON workflows (chat_id, name, number) WHERE deleted = 0")
+
+
+class _Named(msgspec.Struct):
+    name: str = ""
+
+
+def _name_in(body: str) -> str:
+    """The name in a definition; nothing where it cannot be read, which whoever reads the definition is told."""
+    # Not by SQLite's `json_extract`, which ends a text at its first NUL.
+    try:
+        return msgspec.json.decode(body, type=_Named).name
+    except msgspec.MsgspecError:
+        return ""
+
+
+MIGRATIONS: tuple[Migration, ...] = (_FIRST, _SECOND, _third)
 
 
 def migrate(connection: sqlite3.Connection, path: str, migrations: Sequence[Migration] = MIGRATIONS) -> None:

@@ -45,7 +45,7 @@ class SqliteStore:
         self._writer = ReadOnly(self.path) if read_only else Writer(self.path, open_writer(self.path, durability))
         self._readers = ReaderPool(self.path)
         self._lock = RunnerLock(self.path)
-        self.file = _File(self._writer, self._readers)
+        self.file = _File(self.path, self._writer, self._readers)
 
     def acquire(self) -> RunnerInfo:
         if isinstance(self._writer, ReadOnly):
@@ -96,8 +96,13 @@ class SqliteStore:
     def pinned(self, workflow_id: str, steps: int) -> Workflow | None:
         return self._readers.read(tables.pinned, workflow_id, steps)
 
-    def workflows(self, limit: int = 100, offset: int = 0, owner: Owner | None = None) -> list[Workflow]:
-        return self._readers.read(tables.workflows, limit, offset, owner)
+    def workflows(
+        self, limit: int = 100, offset: int = 0, owner: Owner | None = None, *, name: str | None = None
+    ) -> list[Workflow]:
+        filters: dict[str, Any] = {} if name is None else {"name": name}
+        if owner is not None:
+            filters["chat_id"] = owner.chat_id
+        return self._readers.read(tables.workflows, filters, limit, offset)
 
     def summary(self, execution_id: str) -> Summary | None:
         return self._readers.read(tables.summary_where, "id", execution_id)
@@ -179,7 +184,8 @@ def _empty(connection: sqlite3.Connection) -> None:
 class _File:
     """The database file for tables that share the store's transactions: a SqlFile."""
 
-    def __init__(self, writer: Writer | ReadOnly, readers: ReaderPool) -> None:
+    def __init__(self, path: str, writer: Writer | ReadOnly, readers: ReaderPool) -> None:
+        self.path = path
         self._writer = writer
         self._readers = readers
         self._mailbox: _Mailbox | None = None

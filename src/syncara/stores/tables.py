@@ -15,7 +15,6 @@ from syncara.abc import (
     HideWorkflow,
     NewSteps,
     NewWorkflow,
-    Owner,
     Record,
     Row,
     RunnerInfo,
@@ -248,9 +247,16 @@ def insert_workflow(connection: sqlite3.Connection, workflow: Workflow, where: s
     refuse_duplicates(workflow.steps)
     header = msgspec.structs.replace(workflow, steps=())
     added = connection.execute(
-        "INSERT INTO workflows (id, created_at, deleted, steps, body, chat_id) VALUES (?, ?, 0, ?, ?, ?) "
+        "INSERT INTO workflows (id, name, created_at, deleted, steps, body, chat_id) VALUES (?, ?, ?, 0, ?, ?, ?) "
         "ON CONFLICT DO NOTHING",
-        (workflow.id, workflow.created_at, len(workflow.steps), _encode(header).decode(), workflow.chat_id),
+        (
+            workflow.id,
+            workflow.name,
+            workflow.created_at,
+            len(workflow.steps),
+            _encode(header).decode(),
+            workflow.chat_id,
+        ),
     )
     if not added.rowcount:
         raise id_in_use(workflow.id, where)
@@ -322,11 +328,12 @@ def pinned(connection: sqlite3.Connection, workflow_id: str, steps: int) -> Work
         raise _damaged(workflow_id, error) from error
 
 
-def workflows(connection: sqlite3.Connection, limit: int, offset: int, owner: Owner | None) -> list[Workflow]:
-    owned, chat = ("", ()) if owner is None else ("AND chat_id IS ?", owner)
+def workflows(connection: sqlite3.Connection, filters: dict[str, Any], limit: int, offset: int) -> list[Workflow]:
+    """Newest first. `filters` are columns and the values they must have."""
+    where = " AND ".join(["deleted = 0", *(f"{column} IS ?" for column in filters)])
     found = connection.execute(
-        f"SELECT id, body FROM workflows WHERE deleted = 0 {owned} ORDER BY number DESC LIMIT ? OFFSET ?",  # noqa: S608 (one of two literals)
-        (*chat, limit, offset),
+        f"SELECT id, body FROM workflows WHERE {where} ORDER BY number DESC LIMIT ? OFFSET ?",  # noqa: S608 (names of columns)
+        (*filters.values(), limit, offset),
     )
     return [_header(workflow_id, body) for workflow_id, body in found]
 

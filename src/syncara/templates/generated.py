@@ -7,17 +7,26 @@ from typing import Any
 
 from syncara.core.errors import Problem, ValidationError
 from syncara.core.limits import GROUP_TASKS_MAX, PARALLEL_STEPS_MAX
-from syncara.templates.builtin import sequence
 from syncara.templates.registry import Definition
 
 BATCH_TIMEOUT_S = 86_400
 
 
 def quick(name: str, steps: Sequence[Mapping[str, Any]], *, sequential: bool = False) -> Definition:
-    """Steps as they are: those without dependencies run side by side; with `sequential`, one after another."""
+    """Steps as they are: those without dependencies run side by side; with `sequential`, one after another.
+
+    What is no step is left as it is, for whoever takes the definition to say so.
+    """
     if not sequential:
-        return {"name": name, "steps": [dict(step) for step in steps]}
-    return sequence(name, *(dict(step) for step in steps))
+        return {"name": name, "steps": list(steps)}
+    return {"name": name, "steps": [_after(*pair) for pair in zip([None, *steps], steps, strict=False)]}
+
+
+def _after(before: Any, step: Any) -> Any:
+    match before, step:
+        case {"name": str(name)}, {}:
+            return {**step, "dependencies": [name]}
+    return step
 
 
 def batch(handler: str, items: Sequence[Any], batch_size: int = 5, name: str = "") -> Definition:

@@ -130,7 +130,7 @@ class Together:
         if number in own:
             return Plan(own[number])
         workflow = self._there(number)
-        return self._processor.plan(workflow.id, len(workflow.steps))
+        return self._processor.plans.get(workflow.id, len(workflow.steps))
 
     def _started(self, run: int, plan: Plan, key: str) -> e.Started:
         planned = self._errands.scenario.runs[run]
