@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import logging
 import time
 import weakref
@@ -22,7 +23,7 @@ from syncara.documents.embedded import EmbeddedDocuments
 from syncara.handlers import basic, communication, context, data, files, rooted, web
 from syncara.handlers.registry import Handlers
 from syncara.policy import policy as rules
-from syncara.policy.approvals import Approvals
+from syncara.policy.approvals import OPERATOR, Approvals
 from syncara.policy.auditor import Audit, Auditor
 from syncara.policy.gate import Gate
 from syncara.policy.preview import Preview, preview
@@ -62,29 +63,31 @@ class Engine:
         secrets = Secrets(settings.secrets(self.chosen.secrets))
         clock: Clock = given.get("clock") or SystemClock()
         hands_off = bool(given.get("hands_off"))
-        messenger: Messenger = given.get("messenger") or communication.ConsoleMessenger()
-        known = ChainMap(shortcodes, communication.shortcodes(messenger))
-        self.gate = Gate(_policy(given, self.chosen), handlers.declares, data_shortcodes.__contains__)
+        self.messenger: Messenger = given.get("messenger") or communication.ConsoleMessenger()
+        known = ChainMap(shortcodes, communication.shortcodes(self.messenger))
+        policy = _policy(given, self.chosen)
+        self.gate = Gate(policy, handlers.declares, data_shortcodes.__contains__, secrets.names)
         self._open(given)
         handlers.install(
             [
                 *basic.handlers(given.get("notifier") or _notifier(self.chosen.notify)),
                 *context.HANDLERS,
-                *communication.handlers(messenger, known),
+                *communication.handlers(self.messenger, known),
                 *self._outside(secrets),
             ]
         )
-        for problem in rules.unknown_names(self.gate.policy, handlers.names(), known):
-            logger.warning("the policy names what is not registered, at least not yet: %s", problem)
+        for problem in rules.unknown_names(policy, handlers.names(), known, secrets.names):
+            logger.warning("the policy names what is not there, at least not yet: %s", problem)
         store = self.store
         self.runtime = LocalRuntime(
             store, handlers.get, self._plan, clock, guard=self.gate, auditor=Auditor(store), hands_off=hands_off
         )
-        self.processor = Processor(store, handlers, self.runtime, messenger, self.gate, clock)
+        account = _account() if hands_off else None
+        self.processor = Processor(store, handlers, self.runtime, self.messenger, self.gate, clock, account)
         desk = Desk(store, self.processor, self.runtime, handlers, templates, known, self.gate, clock)
         self.approvals = Approvals(store, self.processor.readers, self.runtime, self.gate, clock)
         self.audit = Audit(store)
-        announcer = Announcer(desk, self.approvals, messenger)
+        announcer = Announcer(desk, self.approvals, self.messenger)
         self.runtime.audience.heard = announcer.hear
         self.replies = Replies(desk, self.approvals, announcer if self.chosen.announce else None)
         clean_up = self._clean_up if self.chosen.retention is not None else None
@@ -117,20 +120,27 @@ class Engine:
         ]
 
     def preview(
-        self, workflow_id: str, context: dict[str, Any], chat_id: Any, user_id: Any, manner: tuple[Language, Form]
+        self,
+        workflow_id: str,
+        context: dict[str, Any],
+        chat_id: Any,
+        user_id: Any,
+        language: Language | None,
+        form: Form,
     ) -> Preview:
         if problems := self.processor.validate(workflow_id):
             raise ValidationError(problems)
         workflow = self.processor.get_workflow(workflow_id)
         where = workflow.chat_id if chat_id is None else chat_id
-        return preview(workflow, self.gate.plan(workflow, context, None, where, user_id), *manner)
+        judgement = self.gate.plan(workflow, context, None, where, user_id)
+        return preview(workflow, judgement, language or self.replies.language(where), form)
 
     def _clean_up(self) -> None:
         if self.chosen.retention is not None:
             self.processor.cleanup(self.chosen.retention)
 
     def _plan(self, workflow_id: str, steps: int) -> Plan:
-        return self.processor.plan(workflow_id, steps)
+        return self.processor.plans.get(workflow_id, steps)
 
 
 def _settings(given: Given) -> settings.Settings:
@@ -149,14 +159,30 @@ def _policy(given: Given, chosen: settings.Settings) -> rules.Policy:
     if not isinstance(policy, rules.Policy):
         policy = rules.Policy() if chosen.policy is None else rules.load(chosen.policy)
     workspace = (chosen.workspace or files.WORKSPACE).absolute()
-    apart = {"the chats' own folders": workspace / rooted.CHATS, "the database": Path(chosen.database)}
-    if chosen.policy is not None:
-        apart["the policy file"] = chosen.policy
-    if chosen.secrets is not None:
-        apart["the file of secrets"] = Path(chosen.secrets)
-    if problems := rules.misplaced_roots(policy, workspace, apart):
+    if problems := rules.misplaced_roots(policy, workspace, _apart(given, chosen, workspace)):
         raise ValidationError(problems)
     return policy
+
+
+def _apart(given: Given, chosen: settings.Settings, workspace: Path) -> dict[str, Path]:
+    """What no root may lead to, by name."""
+    documents = given.get("documents")
+    found = {
+        "the chats' own folders": workspace / rooted.CHATS,
+        "the database": getattr(given.get("store"), "path", chosen.database),
+        "the file of the documents": documents.path if isinstance(documents, EmbeddedDocuments) else None,
+        "the policy file": chosen.policy,
+        "the file of secrets": chosen.secrets,
+    }
+    return {name: Path(path) for name, path in found.items() if path is not None}
+
+
+def _account() -> str:
+    """Under which a command in a terminal runs."""
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):  # it has no name
+        return OPERATOR
 
 
 def _notifier(urls: str | None) -> Notifier:

@@ -108,7 +108,7 @@ def test_what_waits_is_listed_with_its_effects(waiting: Waiting, command: Comman
 
     assert (0, "") == (done.code, done.err)
     assert "✋ May Note run? · asked for by 7\n" in done.out
-    assert "📄 writes the file a.txt · Write\n" in done.out
+    assert '📄 writes the file a.txt "hello" · Write\n' in done.out
     assert last.startswith("answer by ")
     assert last.endswith(f" UTC · plan {waiting.approval.plan_hash[:12]} · {waiting.id}")
     assert f"To answer: syncara approve {waiting.id}" == how
@@ -217,7 +217,7 @@ def test_a_terminal_is_asked(waiting: Waiting, typed: bytes, code: int, became: 
     terminal.type(typed)
 
     assert code == terminal.end()
-    assert "📄 writes the file a.txt · Write" in shown
+    assert '📄 writes the file a.txt "hello" · Write' in shown
     assert became == waiting.now()
     assert (f"syncara refuse {waiting.id}" in terminal.text()) == (code == 1)
 
@@ -438,6 +438,6 @@ def test_the_commands_of_the_page_work(tmp_path: Path, monkeypatch: pytest.Monke
     done = finished(["/bin/sh", "-ec", script], cwd=tmp_path, env={"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"})
 
     assert 0 == done.returncode, done.stderr
-    assert "writes the file note.txt · Write\n" in done.stdout
+    assert 'writes the file note.txt "Ana likes tea" · Write\n' in done.stdout
     assert "✅ Note was approved · by operator" in done.stdout
     assert ["note.txt"] == [path.name for path in (tmp_path / "workspace").rglob("*.txt")]

@@ -79,6 +79,10 @@ def test_scripts_get_everything(audited: str, command: Command) -> None:
             audit.ApprovalAnswered("ap_1", "ex_1", "ab" * 32, "approved", "Ana"),
             "approval ap_1 of plan abababababab for ex_1: approved by 'Ana'",
         ),
+        (
+            audit.AnswerRefused("ap_1", "ex_1", "refuse", None, "not_allowed"),
+            "approval ap_1 for ex_1: None tried to refuse it (not_allowed)",
+        ),
         (audit.Steered("ex_1", "expired"), "ex_1 expired"),
         (
             audit.Effect("ex_1", 7, "A\x1b[2J", "work", "", "work", "ex_1:st", 2, "failed", "timeout"),
@@ -88,6 +92,18 @@ def test_scripts_get_everything(audited: str, command: Command) -> None:
         (
             audit.ReplyTaken("developer", None, None, None, "", ok=True, commands=()),
             "command of the developer in no chat carried out: ",
+        ),
+        (
+            audit.ReplyTaken(
+                "developer",
+                7,
+                "ana",
+                None,
+                "",
+                ok=True,
+                commands=(audit.Command("pause_execution", ok=True, id="ex_1"),),
+            ),
+            "command of the developer in chat 7, user 'ana' carried out: pause_execution ex_1",
         ),
     ],
 )

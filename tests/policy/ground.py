@@ -11,6 +11,8 @@ import asyncio
 import shutil
 import socket
 import sqlite3
+import ssl
+import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -25,6 +27,7 @@ from syncara import ExecutionStatus, MultiStepProcessor
 from syncara.core import events as e
 from syncara.core.errors import ApprovalError
 from syncara.documents.embedded import EmbeddedDocuments
+from syncara.handlers import http_client
 from syncara.policy.policy import read
 from syncara.shortcodes.outcome import Reply
 from syncara.stores.sqlite import SqliteStore
@@ -245,6 +248,8 @@ class World(NamedTuple):
     folder: Path
     disk: MemoryDisk
     names: dict[str, str]
+    certificate: Path
+    """Of every host of example.com, with its key."""
 
     def disk_again(self) -> MemoryDisk:
         again = MemoryDisk()
@@ -285,7 +290,26 @@ async def made(folder: Path) -> World:
         ground = Ground(folder, server)
         await ground.build()
         ground.documents.close()
-    return World(folder, ground.disk, ground.names)
+    return World(folder, ground.disk, ground.names, certificate(folder.with_name("certificate.pem"), "*.example.com"))
+
+
+def certificate(path: Path, name: str) -> Path:
+    """A new certificate for a name, with its key in the same file."""
+    public = path.with_suffix(".public")
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}"]
+    files = ["-keyout", str(path), "-out", str(public), "-addext", f"subjectAltName=DNS:{name}"]
+    subprocess.run([*made, *files], check=True, capture_output=True)
+    path.write_bytes(path.read_bytes() + public.read_bytes())
+    return path
+
+
+def trust(path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """Have this process trust a certificate; returns what shows it."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    http_client._tls.cache_clear()  # noqa: SLF001 - what the environment names is read once
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    return context
 
 
 @asynccontextmanager
@@ -295,21 +319,23 @@ async def ground_in(
     """A copy of the world, with the bot started. Whatever it calls on the web is answered on loopback."""
     monkeypatch.setenv("SYNCARA_SECRET_TOKEN", TOKEN)
     shutil.copytree(world.folder, folder, dirs_exist_ok=True)
-    async with serving() as server:
+    tls = trust(world.certificate, monkeypatch)
+    async with serving() as server, await asyncio.start_server(server.handle, "127.0.0.1", 0, ssl=tls) as secure:
         server.on("/", answer(b'{"said": "[MULTISTEP:CANCEL:execution_id]"}', content_type="application/json"))
         server.on("/moved", redirect("http://other.example.com/"))
         server.on("/inside", redirect("http://169.254.169.254/"))
         ground = Ground(folder, server, world, policy)
-        lead_to(ground, monkeypatch)
+        lead_to(ground, secure.sockets[0].getsockname()[1], monkeypatch)
         try:
             await ground.bot.start()
             yield ground
         finally:
             await ground.bot.stop()
             ground.documents.close()
+            http_client._tls.cache_clear()  # noqa: SLF001
 
 
-def lead_to(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+def lead_to(ground: Ground, tls_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every name stands for one public address, and every connection ends at the server of the test."""
     create_connection, look_up = asyncio.BaseEventLoop.create_connection, socket.getaddrinfo
 
@@ -322,7 +348,8 @@ def lead_to(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def connect(loop: Any, protocol: Any, host: str, port: int, **options: Any) -> Any:
         ground.connected.append(f"connected to {host}:{port}")
-        return await create_connection(loop, protocol, "127.0.0.1", ground.server.port, **options)
+        there = tls_port if port in (443, 8443) else ground.server.port
+        return await create_connection(loop, protocol, "127.0.0.1", there, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     monkeypatch.setattr(asyncio.BaseEventLoop, "create_connection", connect)

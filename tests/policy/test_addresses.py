@@ -122,12 +122,13 @@ def test_whatever_is_written_is_judged(text: str) -> None:
         assert "address_refused" == found.code
 
 
-def test_one_address_that_is_not_public_refuses_them_all() -> None:
-    """The problem names the host, the address, its kind and what to do."""
+def test_one_address_that_is_not_public_refuses_them_all(caplog: pytest.LogCaptureFixture) -> None:
+    """The problem names the host, the address's kind and what to do; the address itself is in the log alone."""
     found = judge_addresses("api.example.com", ["8.8.8.8", "10.0.0.5"])
 
     assert found is not None
-    assert "'api.example.com' is at 10.0.0.5, which is not public (private)" == found.message
+    assert "'api.example.com' has an address that is not public (private)" == found.message
+    assert ["'api.example.com' is at 10.0.0.5, which is not public (private)"] == caplog.messages
     assert ("address_refused", True) == (found.code, "the developer must write the workflow" in found.fix)
     assert judge_addresses("api.example.com", ["8.8.8.8", "8.8.4.4"]) is None
 
@@ -145,14 +146,14 @@ def test_what_is_allowed_narrows_the_public_web_and_never_widens_it() -> None:
     """It is asked about public sites alone, in lower case."""
     asked = []
 
-    def allowed(host: str, port: int, scheme: str) -> Problem | None:
-        asked.append((host, port, scheme))
+    def allowed(host: str, port: int, scheme: str, method: str) -> Problem | None:
+        asked.append((host, port, scheme, method))
         return None if host == "api.example.com" else Problem("host_not_allowed", "", "no")
 
     web = PublicWeb(allowed)
 
-    assert web.site("API.example.com", 443, "https") is None
-    assert Problem("host_not_allowed", "", "no") == web.site("other.example.com", 80, "http")
-    refused = web.site("localhost", 80, "http")
+    assert web.site("API.example.com", 443, "https", "GET") is None
+    assert Problem("host_not_allowed", "", "no") == web.site("other.example.com", 80, "http", "GET")
+    refused = web.site("localhost", 80, "http", "GET")
     assert ("address_refused", 2) == (refused and refused.code, len(asked))
-    assert ("api.example.com", 443, "https") == asked[0]
+    assert ("api.example.com", 443, "https", "GET") == asked[0]

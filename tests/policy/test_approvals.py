@@ -13,17 +13,20 @@ from typing import Any
 import pytest
 
 from syncara import ExecutionStatus, MultiStepProcessor
-from syncara.core.errors import ApprovalError
+from syncara.core.errors import ApprovalError, Problem
 from syncara.policy.policy import Policy, read
 from syncara.shortcodes.outcome import Reply
 from syncara.stores.sqlite import SqliteStore
-from syncara.testing import FakeClock
+from syncara.testing import FakeClock, MemoryStore
 from tests.replies.support import Chats
 
 PERSON, OTHER, GROUP = 7, 8, -100
 WRITE = (
     '[MULTISTEP:QUICK_WORKFLOW:Note:[{"name":"Write","handler":"file_operation",'
     '"params":{"operation":"write","file_path":"a.txt","content":"hello"}}]]'
+)
+TELL = (
+    '[MULTISTEP:QUICK_WORKFLOW:Tell:[{"name":"Tell","handler":"send_message","params":{"text":"Hello","chat_id":6}}]]'
 )
 
 
@@ -61,9 +64,13 @@ def files(workspace: Path) -> list[str]:
 
 
 async def refusal(answer: Any) -> str:
+    return (await refused(answer)).code
+
+
+async def refused(answer: Any) -> Problem:
     with pytest.raises(ApprovalError) as caught:
         await answer
-    return caught.value.code
+    return caught.value.problem
 
 
 async def test_what_needs_approval_waits_for_it(bot: MultiStepProcessor, workspace: Path) -> None:
@@ -133,6 +140,21 @@ async def test_an_approval_expires(bot: MultiStepProcessor, clock: FakeClock, wo
     assert [] == files(workspace)
 
 
+@pytest.mark.parametrize(("chat_id", "seconds"), [(PERSON, 60), (GROUP, 30 * 86_400)])
+async def test_an_approval_expires_when_the_policy_says(
+    tmp_path: Path, clock: FakeClock, chat_id: int, seconds: int
+) -> None:
+    """In general, and in one chat: to the second."""
+    policy = read({"owners": [1], "approval_s": 60, "chat": [{"id": GROUP, "approval_s": 30 * 86_400}]})
+    async with processor(tmp_path, Chats(), clock, policy) as bot:
+        first, second = await asked(bot, chat_id), await asked(bot, chat_id)
+        assert [clock.now() + seconds] * 2 == [each.expires_at for each in bot.list_approvals()]
+        clock.advance(seconds - 1)
+        assert "approved" == (await bot.approve(first.approval_ids[0], user_id=1)).status
+        clock.advance(1)
+        assert "expired" == await refusal(bot.approve(second.approval_ids[0], user_id=1))
+
+
 async def test_a_run_whose_approval_expired_ends(tmp_path: Path, clock: FakeClock, workspace: Path) -> None:
     """It ends by itself, also when nothing ran at that time."""
     async with processor(tmp_path, Chats(), clock) as bot:
@@ -156,6 +178,17 @@ async def test_only_who_may_approves(bot: MultiStepProcessor, workspace: Path) -
     assert [] == files(workspace)
 
 
+async def test_who_may_not_answer_learns_nothing(bot: MultiStepProcessor) -> None:
+    """Neither what came of another chat's approval, nor its id from one that is nearly it."""
+    approval_id = (await asked(bot)).approval_ids[0]
+    waiting = await refused(bot.approve(approval_id, user_id=OTHER))
+    unknown = await refused(bot.approve(approval_id[:-1], user_id=OTHER))
+    await bot.refuse(approval_id, user_id=PERSON)
+
+    assert waiting == await refused(bot.approve(approval_id, user_id=OTHER))
+    assert ("not_found", False) == (unknown.code, approval_id in str(unknown))
+
+
 async def test_in_a_group_nobody_approves_until_somebody_is_set(bot: MultiStepProcessor) -> None:
     """The answer says so, and no member can approve."""
     reply = await asked(bot, GROUP)
@@ -174,6 +207,29 @@ async def test_owners_and_approvers_approve(tmp_path: Path, clock: FakeClock) ->
         assert "not_allowed" == await refusal(bot.approve(private.approval_ids[0], user_id=2))
         assert "approved" == (await bot.approve(group.approval_ids[0], user_id=2)).status
         assert "approved" == (await bot.approve(private.approval_ids[0], user_id=1)).status
+
+
+@pytest.mark.parametrize(
+    ("owners", "expected"), [([1], ["not_allowed", "approved"]), ([], ["approved", "not_allowed"])]
+)
+async def test_what_reaches_beyond_the_chat_is_for_the_owners(
+    tmp_path: Path, clock: FakeClock, owners: list[int], expected: list[str]
+) -> None:
+    """The chat's approver answers for its own chat, and for others only where the file names no owner."""
+    policy = read({"owners": owners, "chat": [{"id": GROUP, "approvers": [2]}]})
+    chats = Chats()
+    async with processor(tmp_path, chats, clock, policy) as bot:
+        reply = await bot.process_reply(TELL, chat_id=GROUP, user_id=2)
+        answers: list[str] = []
+        for user_id in (2, 1):
+            try:
+                answers.append((await bot.approve(reply.approval_ids[0], user_id=user_id)).status)
+            except ApprovalError as error:
+                answers.append(error.code)
+        await bot.wait(reply.execution_ids[0], 10)
+
+    assert expected == answers
+    assert (6, "Hello") in chats.sent
 
 
 async def test_an_approval_covers_the_plan_that_was_looked_at(bot: MultiStepProcessor, workspace: Path) -> None:
@@ -209,6 +265,20 @@ async def test_an_approval_survives_a_restart(tmp_path: Path, clock: FakeClock, 
         await bot.wait(reply.execution_ids[0], 10)
 
     assert ["a.txt"] == files(workspace)
+
+
+@pytest.mark.parametrize("store", ["memory", "sqlite"])
+async def test_a_clean_up_spares_what_waits(tmp_path: Path, clock: FakeClock, store: str) -> None:
+    """However little is kept; once its time is over, an approval goes as the runs do."""
+    given: dict[str, Any] = {"store": MemoryStore() if store == "memory" else SqliteStore(tmp_path / "bot.db")}
+    async with MultiStepProcessor(**given, clock=clock, workspace=tmp_path / "workspace", announce=False) as bot:
+        reply = await asked(bot)
+        clock.advance(599)
+        assert 0 == bot.cleanup(0)
+        assert "approved" == (await bot.approve(reply.approval_ids[0], user_id=PERSON)).status
+        await bot.wait(reply.execution_ids[0], 10)
+        clock.advance(2)
+        assert (1, []) == (bot.cleanup(0), bot.list_approvals(status=None))
 
 
 async def test_a_cancelled_run_cannot_be_approved(bot: MultiStepProcessor, workspace: Path) -> None:

@@ -29,6 +29,7 @@ ENTRIES: list[audit.Entry] = [
     audit.ReplyTaken("ai", CHAT, 7, "m1", "ab" * 32, ok=True, commands=(audit.Command("MULTISTEP:HELP", ok=True),)),
     audit.PlanJudged("ex_1", "wf_1", "cd" * 32, CHAT, 7, "approve", 'handlers.api_call = "approve" by default'),
     audit.ApprovalAnswered("ap_1", "ex_1", "cd" * 32, "approved", 7),
+    audit.AnswerRefused("ap_1", "ex_1", "approve", 8, "used"),
     audit.Effect("ex_1", CHAT, "Get", "api_call", "GET", "example.com/ä", "ex_1:st_1", 1, "failed", "timeout"),
     audit.Steered("ex_1", "answered", "retry"),
 ]
@@ -70,11 +71,11 @@ def test_a_chain_holds_and_gives_every_entry_back() -> None:
     records = chain(*ENTRIES)
     read = [audit.decode(record) for record in records]
 
-    assert audit.Finding(5, read[-1].hash, None) == audit.verify(records)
+    assert audit.Finding(6, read[-1].hash, None) == audit.verify(records)
     assert ENTRIES == [sealed.entry for sealed in read]
-    assert [1, 2, 3, 4, 5] == [sealed.seq for sealed in read]
+    assert [1, 2, 3, 4, 5, 6] == [sealed.seq for sealed in read]
     assert ["", *(sealed.hash for sealed in read[:-1])] == [sealed.prev for sealed in read]
-    assert [(f"{n:016}", 1_750_000_000.25 + n - 1) for n in range(1, 6)] == [(r.key, r.at) for r in records]
+    assert [(f"{n:016}", 1_750_000_000.25 + n - 1) for n in range(1, 7)] == [(r.key, r.at) for r in records]
     assert [(record.at, "audit") for record in records] == [
         (sealed.at, record.kind) for sealed, record in zip(read, records, strict=True)
     ]
@@ -170,7 +171,7 @@ def test_an_entry_made_anew_has_its_number_and_its_time(change: dict[str, Any]) 
             lambda records: [*records[:2], records[2]._replace(key="0000000000000002x"), *records[2:]],
             ("entry_missing", "entry 3"),
         ),
-        (lambda records: [*records, Record("audit", "zzz", 1.0, b"{}")], ("entry_missing", "entry 6")),
+        (lambda records: [*records, Record("audit", "zzz", 1.0, b"{}")], ("entry_missing", "entry 7")),
     ],
     ids=["the first", "one", "two", "one twice", "out of order", "one in between", "one behind"],
 )
@@ -196,7 +197,7 @@ def test_only_a_noted_head_shows_what_was_cut_off_at_the_end_or_made_anew() -> N
     """A chain proves nothing against someone who can write all of it; a hash that is kept elsewhere does."""
     records = chain(*ENTRIES)
     noted = audit.verify(records).head
-    anew = chain(*ENTRIES[:3], audit.Steered("ex_1", "paused"), ENTRIES[4])
+    anew = chain(*ENTRIES[:3], audit.Steered("ex_1", "paused"), *ENTRIES[4:])
 
     assert [None, None] == [broken(records[:-1]), broken(anew)]
     assert ("head_missing", "the audit") == broken(records[:-1], noted) == broken(anew, noted)
@@ -229,7 +230,7 @@ def test_an_entry_that_cannot_be_read_is_shown_as_such(unreadable: bytes) -> Non
 # Where a chain goes on.
 
 
-@pytest.mark.parametrize("left", range(6))
+@pytest.mark.parametrize("left", range(7))
 def test_a_chain_goes_on_where_the_stored_one_ends(left: int) -> None:
     """Whoever starts reads the last entry, and no other."""
     records = chain(*ENTRIES)[:left]
@@ -255,7 +256,7 @@ def test_only_what_is_committed_is_followed() -> None:
     ("tampered", "found"),
     [
         (Record("audit", "0000000000000003", 1.0, b"damaged"), ("entry_changed", "entry 3")),
-        (Record("audit", "zzz", 1.0, b"{}"), ("entry_missing", "entry 7")),
+        (Record("audit", "zzz", 1.0, b"{}"), ("entry_missing", "entry 8")),
     ],
 )
 def test_a_damaged_end_neither_stops_the_engine_nor_is_written_over(tampered: Record, found: tuple[str, str]) -> None:

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from syncara import MultiStepProcessor, NotFoundError, StorageError
+from syncara import ApprovalError, MultiStepProcessor, NotFoundError, StorageError, ValidationError
 from syncara.abc import Addition, ExecutionInput, HideWorkflow, StepInput, Store
 from syncara.core import events as e
 from syncara.policy import audit
@@ -255,6 +255,78 @@ async def test_what_is_cancelled_under_way_was_told_before_it_began(opened: Open
     taken = found[-2] if isinstance(found[-1], audit.Steered) else found[-1]
     assert isinstance(taken, audit.ReplyTaken)
     assert (audit.Command("MULTISTEP:CANCEL", ok=True, id=execution_id),) == taken.commands
+
+
+def by_developer(method: str, execution_id: str, account: str | None = None) -> audit.ReplyTaken:
+    command = audit.Command(method, ok=True, id=execution_id)
+    return audit.ReplyTaken("developer", CHAT, account, None, "", ok=True, commands=(command,))
+
+
+async def test_what_a_program_does_to_a_run_is_told_as_the_developers(opened: Open) -> None:
+    """Beside what came of it. What changed nothing, and what is done to the developer's own runs, is not told."""
+    store = opened()
+    wait = {"name": "A", "handler": "delay", "params": {"seconds": 1_000}}
+    async with bot(store) as processor:
+        mine = await processor.execute_workflow(processor.define({"name": "Mine", "steps": [wait]}), chat_id=CHAT)
+        (execution_id,) = await ask(processor, quick(wait), 1)
+        before = len(entries(store))
+        for run in (execution_id, mine):
+            assert [True, False, True, True] == [
+                await processor.pause_execution(run),
+                await processor.pause_execution(run),
+                await processor.resume_execution(run),
+                await processor.cancel_execution(run),
+            ]
+        assert not await processor.cancel_execution(execution_id)
+        found = entries(store)[before:]
+
+    assert [
+        by_developer("pause_execution", execution_id),
+        audit.Steered(execution_id, "paused"),
+        by_developer("resume_execution", execution_id),
+        audit.Steered(execution_id, "resumed"),
+        by_developer("cancel_execution", execution_id),
+        audit.Steered(execution_id, "cancelled"),
+    ] == found
+
+
+@pytest.mark.parametrize("code", ["not_allowed", "expired", "used", "plan_changed"])
+async def test_an_answer_of_which_nothing_came_is_told(opened: Open, code: str) -> None:
+    """Who tried, and why it was none; an approval that there is not has none to tell of."""
+    store, clock = opened(), FakeClock()
+    async with bot(store, clock=clock) as processor:
+        processor.register_shortcode("BOT:WAVE", wave)
+        (execution_id,) = await ask(processor, quick(SHORTCODE), 1)
+        (approval,) = processor.list_approvals(CHAT)
+        if code == "used":
+            await processor.refuse(approval.id, user_id=CHAT)
+        if code == "expired":
+            clock.advance(601)
+        before = len(entries(store))
+        who = 8 if code == "not_allowed" else CHAT
+        with pytest.raises(ApprovalError, match=code):
+            await processor.approve(approval.id, user_id=who, plan_hash="0" * 64 if code == "plan_changed" else None)
+        with pytest.raises(ApprovalError, match="not_found"):
+            await processor.approve("ap_none", user_id=CHAT)
+        found = entries(store)[before:]
+
+    told = audit.AnswerRefused(approval.id, execution_id, "approve", who, code)
+    assert [told] == [each for each in found if not isinstance(each, audit.Steered)]
+
+
+@pytest.mark.parametrize("user_id", [True, 5.0, [], ""])
+async def test_what_is_no_id_answers_nothing(opened: Open, user_id: Any) -> None:
+    """And is not told: what the audit holds can be read again."""
+    store = opened()
+    async with bot(store) as processor:
+        processor.register_shortcode("BOT:WAVE", wave)
+        await ask(processor, quick(SHORTCODE), 1)
+        (approval,) = processor.list_approvals(CHAT)
+        before = entries(store)
+        with pytest.raises(ValidationError, match="user_id"):
+            await processor.approve(approval.id, user_id=user_id)
+
+        assert ("pending", before) == (processor.get_approval(approval.id).status, entries(store))
 
 
 async def test_nothing_that_was_said_is_kept(opened: Open) -> None:

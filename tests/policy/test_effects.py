@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from syncara.core.model import GROUP
+from syncara.answers import approval_question, render
+from syncara.core.model import GROUP, Step
 from syncara.handlers.registry import BUILTIN
 from syncara.policy.addresses import judge_url
 from syncara.policy.effects import Effect, effect, effects, site, site_of_url
+from syncara.policy.plan import plan_hash
+from syncara.policy.preview import planned
 from tests.core.build import delay, group, step, task, workflow
 
 CHAT = -100
@@ -40,7 +44,7 @@ PARAMS: dict[str, dict[str, Any]] = {
         ("api_call", {"url": "https://a.example@b.example"}, "web", "GET", None, None),
         ("file_operation", {"operation": "write", "file_path": "a\\{b}.txt"}, "file", "write", "a{b}.txt", True),
         ("database_operation", {"operation": "find", "collection": "notes"}, "collection", "find", "notes", True),
-        ("execute_shortcode", {"shortcode": "Group:Ban", "params": "7"}, "shortcode", "7", "GROUP:BAN", None),
+        ("execute_shortcode", {"shortcode": "Group:Ban", "params": "7"}, "shortcode", "", "GROUP:BAN", None),
         ("execute_shortcode", {"shortcode": "GROUP:LOCK"}, "shortcode", "", "GROUP:LOCK", None),
         ("report", {"to": "anyone"}, "custom", "", "report", None),
         ("log", {"message": "Hi"}, "none", "", None, None),
@@ -60,23 +64,196 @@ def test_a_step_has_the_effect_that_its_params_say(
     assert Effect(kind, "Step", handler, operation, address, own) == msgspec.structs.replace(found, detail="")
 
 
+PIECES = st.sampled_from(
+    ["a", "b", " ", "\n", "é", "\u200b", "\u3164", "\U000e0041", "❤", "\ufe0f", "\\", '"', "`", "<", "…"]
+)
+TEXTS = st.builds(
+    lambda pieces, times: "".join(pieces) * times, st.lists(PIECES, max_size=6), st.sampled_from([1, 1, 99])
+)
+VALUES = st.recursive(
+    TEXTS | st.integers(0, 2) | st.booleans() | st.none(),
+    lambda inside: st.lists(inside, max_size=2) | st.dictionaries(TEXTS, inside, max_size=2),
+    max_leaves=4,
+)
+OBJECTS = st.dictionaries(TEXTS, VALUES, max_size=3)
+URLS = st.builds("{}://a.example/{}".format, st.sampled_from(["http", "https"]), TEXTS)
+GIVEN: dict[str, dict[str, st.SearchStrategy[Any]]] = {
+    "send_message": {"chat_id": st.sampled_from([7, "7"]) | TEXTS, "text": VALUES},
+    "notification": {"message": VALUES, "type": st.sampled_from(["info", "error"])},
+    "api_call": {"url": URLS, "method": st.sampled_from(["GET", "PUT"])},
+    "file_operation": {"operation": st.sampled_from(["write", "append"]), "file_path": TEXTS, "content": VALUES},
+    "database_operation": {"operation": st.just("update"), "collection": TEXTS, "query": OBJECTS, "data": OBJECTS},
+    "execute_shortcode": {"shortcode": st.sampled_from(["GROUP:BAN", "GROUP:SAY"]), "params": TEXTS},
+    "log": {"message": VALUES},
+    "ban_user": {"user": VALUES},
+}
+PERHAPS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
+    "api_call": {"json": VALUES, "query": OBJECTS, "headers": OBJECTS, "timeout_s": st.integers(1, 3)},
+    "file_operation": {"create_folders": st.booleans(), "encoding": st.sampled_from(["utf-8", "base64"])},
+    "database_operation": {"many": st.booleans(), "upsert": st.booleans()},
+    "ban_user": {"why": VALUES},
+}
+CALLS = st.sampled_from(sorted(GIVEN)).flatmap(
+    lambda handler: st.tuples(
+        st.just(handler),
+        *[st.fixed_dictionaries(GIVEN[handler], optional=PERHAPS.get(handler, {}))] * 2,
+    )
+)
+
+
+def asked(steps: list[Step], context: dict[str, Any] | None = None) -> str:
+    """The question for a plan of which each step needs approval; its hash and its id are the same for all."""
+    found = map(planned, effects(workflow(*steps, chat_id=CHAT), context))
+    return render(approval_question("Flow", 7, found, approval_id="ap", plan_hash="", expires_at=0))
+
+
+@settings(max_examples=400)
+@given(CALLS)
+def test_two_plans_that_do_different_things_can_be_told_apart(call: tuple[str, dict[str, Any], dict[str, Any]]) -> None:
+    """Whatever their params differ in, so do the questions for them: what is not shown as it is shows by its hash."""
+    handler, *both = call
+    plans = [[step("Step", handler=handler, params=params)] for params in both]
+    hashes = {plan_hash(workflow(*steps, chat_id=CHAT), {}, None) for steps in plans}
+
+    assert len(hashes) <= len({asked(steps) for steps in plans})
+
+
+@given(st.integers(0, 39), st.sampled_from(["/other", "/p1"]))
+def test_among_many_one_that_differs_changes_the_question(place: int, path: str) -> None:
+    """Where calls share a row, too."""
+    paths = [f"/p{n}" for n in range(40)]
+    changed = [*paths[:place], path, *paths[place + 1 :]]
+    one, other = (
+        [step(f"S{n}", handler="api_call", params={"url": f"https://a.example{each}"}) for n, each in enumerate(called)]
+        for called in (paths, changed)
+    )
+
+    assert (paths == changed) is (asked(one) == asked(other))
+
+
 @pytest.mark.parametrize(
     ("handler", "params", "detail"),
     [
-        ("send_message", {"text": "Hi", "chat_id": 7}, "Hi"),
-        ("send_message", {"text": "Hi"}, ""),
+        ("send_message", {"text": "Hi", "chat_id": 7}, '"Hi"'),
+        ("send_message", {"text": {"a": 1}}, '{"a":1}'),
+        ("notification", {"message": "Hi", "type": "error"}, '"Hi" type="error"'),
         ("api_call", {"url": "https://a.example/users/7/delete?x=1"}, "/users/7/delete?x=1"),
+        ("api_call", {"url": "https://a.example:8443?x=1", "method": "PUT"}, "?x=1"),
         ("api_call", {"url": "https://a.example"}, ""),
-        ("database_operation", {"operation": "delete", "collection": "notes", "query": {"id": 1}}, '{"id":1}'),
-        ("database_operation", {"operation": "delete", "collection": "notes", "query": {}}, "{}"),
-        ("database_operation", {"operation": "find", "collection": "notes", "query": {"id": 1}}, ""),
+        ("api_call", {"url": "https://a.example/"}, ""),
+        ("api_call", {"url": "http://a.example/"}, "http://a.example/"),
+        ("api_call", {"url": "https://user@a.example/x"}, "https://user@a.example/x"),
+        ("api_call", {"url": "https://a.example/a b\\c\ufe0f"}, r"/a\u0020b\\c\ufe0f"),
+        (
+            "api_call",
+            {
+                "url": "https://a.example",
+                "json": {"to": 7},
+                "headers": {"Authorization": "Bearer {secret.TOKEN}"},
+                "query": {"q": "x"},
+                "timeout_s": 5,
+            },
+            'secrets=TOKEN headers={"Authorization":"Bearer {secret.TOKEN}"} query={"q":"x"} json={"to":7} timeout_s=5',
+        ),
+        ("file_operation", {"operation": "write", "file_path": "a", "content": "x\ny"}, r'"x\ny"'),
+        (
+            "file_operation",
+            {"operation": "write", "file_path": "a", "create_folders": True, "content": ""},
+            '"" create_folders=true',
+        ),
+        ("file_operation", {"operation": "read", "file_path": "a"}, ""),
+        (
+            "database_operation",
+            {"operation": "delete", "collection": "notes", "many": False, "query": {"id": 1}},
+            'query={"id":1} many=false',
+        ),
+        (
+            "database_operation",
+            {"operation": "update", "collection": "notes", "data": {"a": 1}, "query": {}, "upsert": True},
+            'query={} data={"a":1} upsert=true',
+        ),
+        ("execute_shortcode", {"shortcode": "GROUP:BAN", "params": "99 \\"}, r"99 \\"),
         ("report", {"to": "anyone"}, '{"to":"anyone"}'),
+        ("report", {}, ""),
+        ("log", {"message": "Hi"}, '"Hi"'),
     ],
 )
-def test_two_plans_that_do_different_things_can_be_told_apart(handler: str, params: Any, detail: str) -> None:
-    """What decides beyond the address is shown to whoever approves."""
+def test_a_detail_is_what_the_effect_is_done_with(handler: str, params: Any, detail: str) -> None:
+    """All that is not in its operation and its address, with the secrets that it names first."""
     (found,) = effects(workflow(step("Step", handler=handler, params=params), chat_id=CHAT))
     assert detail == found.detail
+
+
+def test_a_long_value_puts_no_other_out_of_sight() -> None:
+    """Each keeps its two ends, with how much is left out and a hash of the whole."""
+    params = {"url": f"https://a.example/{'p' * 900}", "json": {"text": "j" * 900}, "query": {"q": "q" * 900}}
+    (found,) = effects(workflow(step("Step", handler="api_call", params=params)))
+
+    left_out = r"…\[\+\d+ #\w{8}\]…"
+    parts = [rf"/p{{49}}{left_out}p{{50}}", rf'query={{"q":"q+{left_out}q+"}}', rf'json={{"text":"j+{left_out}j+"}}']
+
+    assert re.fullmatch(" ".join(parts), found.detail)
+
+
+# What the start context gives.
+
+CONTEXT = {"t": "evil text", "user": {"name": "Ana", "n": 5}, "long": "a" * 900, "lines": "a\nb"}
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("{context.t}", '"{context.t = evil text}"'),
+        (
+            "Dear {context.user.name}: {context.user}",
+            '"Dear {context.user.name = Ana}: {context.user = {\\"name\\":\\"Ana\\",\\"n\\":5}}"',
+        ),
+        ({"n": ["{context.user.n}"]}, '{"n":["{context.user.n = 5}"]}'),
+        ("{context.none|nobody}", '"{context.none|nobody = nobody}"'),
+        ("{context.lines}", r'"{context.lines = a\nb}"'),
+        ("{context.none} {context.t.x} {context.t", '"{context.none} {context.t.x} {context.t"'),
+        ("{steps.Load.data} \\{context.t}", r'"{steps.Load.data} \\{context.t}"'),
+        ("{context.set} {context.saved}", '"{context.set} {context.saved}"'),
+    ],
+)
+def test_what_the_start_gives_stands_beside_its_placeholder(text: Any, shown: str) -> None:
+    """As far as it is known then: what a step sets or saves may be another value once it is used."""
+    definition = workflow(
+        step("Set", handler="set_context", params={"key": "set", "value": 1}),
+        step("Load", save_as="saved"),
+        step("Tell", handler="send_message", params={"chat_id": 7, "text": text}),
+        chat_id=CHAT,
+    )
+    found = effects(definition, {**CONTEXT, "set": "x", "saved": "x"})[2]
+
+    assert shown == found.detail
+
+
+def test_a_key_that_is_not_known_may_be_any() -> None:
+    """Then nothing of the context is sure."""
+    steps = [
+        step("Set", handler="set_context", params={"key": "{context.t}", "value": 1}),
+        step("Tell", handler="send_message", params={"chat_id": 7, "text": "{context.t}"}),
+    ]
+
+    assert '"{context.t}"' == effects(workflow(*steps), CONTEXT)[1].detail
+
+
+def test_plans_that_say_different_things_by_their_context_can_be_told_apart() -> None:
+    """Long values by their hash."""
+    tell = [step("Tell", handler="send_message", params={"chat_id": 7, "text": "{context.t}"})]
+    contexts = [{"t": "x"}, {"t": "y"}, {"t": "x" * 900}, {"t": f"{'x' * 450}y{'x' * 449}"}, {}]
+
+    assert len(contexts) == len({asked(tell, context) for context in contexts})
+
+
+def test_so_many_values_are_shown_that_a_detail_stays_cheap() -> None:
+    """One long value behind thousands of placeholders is not written out thousands of times."""
+    text = " ".join(f"{{context.long|{n}}}" for n in range(3_000))
+    (found,) = effects(workflow(step("Tell", handler="send_message", params={"chat_id": 7, "text": text})), CONTEXT)
+
+    assert '"{context.long|0 = aaa' == found.detail[:22]
+    assert '{context.long|2999}"' == found.detail[-20:]
 
 
 def test_every_handler_that_ships_is_known() -> None:

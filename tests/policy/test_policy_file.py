@@ -9,13 +9,15 @@ import msgspec
 import pytest
 
 from syncara.core.errors import ValidationError
-from syncara.policy.policy import Collections, Policy, RoleRules, Root, Rules, load, read, unknown_names
+from syncara.policy.policy import Collections, Policy, RoleRoot, RoleRules, Root, Rules, load, read, unknown_names
 from syncara.policy.quotas import UNLIMITED, Quotas
 
+ROOT = "[roots.handbook]\npath = '/srv'\n"
 COMPLETE = """
 # People and chats are named by id. A number and text are two different ids: 5 is not "5".
 owners = [123456789]                # may approve everywhere
 members = "anyone"                  # or a list of ids: nobody else may ask for anything
+approval_s = 3_600                  # how long an approval is waited for
 send_to = [-1001111111111]          # other chats that may be written to without approval
 files = ["read"]                    # what needs no approval in a chat's own folder
 
@@ -42,6 +44,13 @@ shared.products = ["find"]          # a collection that chats share with the pro
 [role.member]                       # roles can only take away
 commands = ["reads", "makes"]
 handlers.api_call = "deny"
+send_to = []
+files = []
+roots.handbook.files = "approve"
+web."api.example.com" = ["GET"]
+collections.own = ["find"]
+collections.shared.products = "deny"
+shortcodes."group:pin_message" = "approve"
 
 [quotas]
 open_executions = 20
@@ -52,9 +61,11 @@ steps = 50_000
 [[chat]]                            # what is written here lies over the general part, line by line
 id = -1002222222222
 approvers = [111]
+approval_s = 60
 members = [111, 222]
 web."news.example.com" = ["GET"]
 role.member.commands = ["reads"]
+role.member.collections.own = "deny"
 quotas.starts_per_hour = 10
 
 [[chat]]
@@ -71,7 +82,18 @@ def test_a_complete_file_gives_one_typed_object(tmp_path: Path) -> None:
         "*.weather.example": "allow",
         "ads.example.com": "deny",
     }
+    member = RoleRules(
+        ("reads", "makes"),
+        {"api_call": "deny"},
+        send_to=(),
+        files=(),
+        roots={"handbook": RoleRoot("approve")},
+        web={"api.example.com": ("GET",)},
+        collections=Collections(("find",), {"products": "deny"}),
+        shortcodes={"GROUP:PIN_MESSAGE": "approve"},
+    )
     general = Rules(
+        approval_s=3_600,
         send_to=(-1001111111111,),
         files=("read",),
         roots={"handbook": Root("/srv/handbook", ("read",))},
@@ -79,15 +101,21 @@ def test_a_complete_file_gives_one_typed_object(tmp_path: Path) -> None:
         web=hosts,
         collections=Collections(shared={"products": ("find",)}),
         shortcodes={"GROUP:PIN_MESSAGE": "allow"},
-        role={**Rules().role, "member": RoleRules(("reads", "makes"), {"api_call": "deny"})},
+        role={**Rules().role, "member": member},
         quotas=Quotas(open_executions=20),
     )
     team = msgspec.structs.replace(
         general,
         approvers=(111,),
+        approval_s=60,
         members=(111, 222),
         web={**hosts, "news.example.com": ("GET",)},
-        role={**general.role, "member": RoleRules(("reads",), {"api_call": "deny"})},
+        role={
+            **general.role,
+            "member": msgspec.structs.replace(
+                member, commands=("reads",), collections=Collections("deny", {"products": "deny"})
+            ),
+        },
         quotas=Quotas(open_executions=20, starts_per_hour=10),
     )
 
@@ -157,7 +185,7 @@ def test_each_author_has_quotas_of_its_own() -> None:
     ("text", "code", "where", "fix"),
     [
         ("ownrs = [5]", "unknown_key", "ownrs", "Did you mean 'owners'?"),
-        ("approvers = [5]", "unknown_key", "approvers", "there are members"),
+        ("approvers = [5]", "unknown_key", "approvers", "below a [[chat]]; owners may"),
         ("owners = 5", "wrong_type", "owners", "write a list"),
         ("owners = [5, true]", "wrong_type", "owners[1]", "two different ids"),
         ("owners = [5.0]", "wrong_type", "owners[0]", "two different ids"),
@@ -184,13 +212,36 @@ def test_each_author_has_quotas_of_its_own() -> None:
         ('[web]\n"a.*.example" = "deny"', "wrong_value", 'web."a.*.example"', "*.example.com"),
         ('[web]\n"b\u00fccher.example" = "deny"', "wrong_value", 'web."b\u00fccher.example"', "write api.example.com"),
         ('[web]\n"A.example" = "deny"\n"a.example" = "deny"', "duplicate", 'web."a.example"', "keep one line"),
+        ('[secrets]\nA = "a.example"', "wrong_type", "secrets.A", "write a list"),
+        ('[secrets]\nA = ["https://a.example/x"]', "wrong_value", "secrets.A", "write a.example"),
+        ('[secrets]\nA = ["a.example:9000"]', "wrong_value", "secrets.A", "the ports are 80, 443, 8080, 8443"),
+        ('[secrets]\nA = ["a.example:"]', "wrong_value", "secrets.A", "the ports are 80, 443, 8080, 8443"),
         ('[shortcodes]\nPIN = "allow"', "wrong_value", "shortcodes.PIN", "GROUP:PIN_MESSAGE"),
         ('[collections]\nprivate = ["find"]', "unknown_key", "collections.private", "there are own, shared"),
         ('[collections.shared]\na = ["drop"]', "wrong_value", "collections.shared.a[0]", "choose one"),
         ('[role.stranger]\ncommands = ["reads"]', "unknown_key", "role.stranger", "there are owner"),
         ('[role.member]\ncommands = ["read"]', "wrong_value", "role.member.commands[0]", "Did you mean 'reads'?"),
         ('[role.member]\ncommands = "reads"', "wrong_type", "role.member.commands", "write a list"),
-        ("[role.member.web]", "unknown_key", "role.member.web", "there are commands, handlers"),
+        *(
+            (f"approval_s = {wrong}", "wrong_value", "approval_s", "write 600 for ten minutes")
+            for wrong in ("0", "-1", "1.5", "true", '"600"', "2592001")
+        ),
+        ("[role.member]\napproval_s = 5", "unknown_key", "role.member.approval_s", ""),
+        ("[role.member.quotas]", "unknown_key", "role.member.quotas", "there are commands, send_to, files, roots"),
+        ("[role.member]\nsend_to = 5", "wrong_type", "role.member.send_to", "write a list"),
+        ('[role.member]\nfiles = ["raed"]', "wrong_value", "role.member.files[0]", "Did you mean 'read'?"),
+        ('[role.member]\nweb."a.example" = ["get"]', "wrong_value", 'role.member.web."a.example"[0]', ""),
+        ('[role.member]\nshortcodes.PIN = "deny"', "wrong_value", "role.member.shortcodes.PIN", "GROUP:PIN_MESSAGE"),
+        ("[role.member]\ncollections.own = 5", "wrong_value", "role.member.collections.own", "choose one"),
+        ("[role.member]\nroots.a.path = '/srv'", "unknown_key", "role.member.roots.a.path", "there are files"),
+        (ROOT + "[role.member]\nroots.b.files = []", "unknown_key", "role.member.roots.b", "name it in roots"),
+        (ROOT + "[role.owner]\nroots.handbok.files = []", "unknown_key", "role.owner.roots.handbok", "'handbook'"),
+        (
+            '[role.member]\ncollections.shared.a = "deny"',
+            "unknown_key",
+            "role.member.collections.shared.a",
+            "name it in collections.shared",
+        ),
         ("[quotas]\nstep = 5", "unknown_key", "quotas.step", "Did you mean 'steps'?"),
         ('[quotas]\nsteps = "5"', "wrong_type", "quotas.steps", "write a number"),
         ("[quotas]\nsteps = -1", "wrong_type", "quotas.steps", "write a number"),
@@ -216,6 +267,16 @@ def test_a_line_that_is_wrong_is_named_with_its_place_and_the_way_out(
     (problem,) = caught.value.problems
     assert (code, f"{path}, {where}") == (problem.code, problem.where)
     assert fix in problem.fix
+
+
+def test_a_role_s_line_may_be_about_what_one_chat_shares() -> None:
+    """The other chats do not have it, and so nothing to take away."""
+    shares = {"roots": {"a": {"path": "/srv"}}, "collections": {"shared": {"b": "allow"}}}
+    takes = {"roots": {"a": {"files": "deny"}}, "collections": {"shared": {"b": "deny"}}}
+
+    assert {"a"} == read({"role": {"member": takes}, "chat": [{"id": 5, **shares}]}).rules(5).role[
+        "member"
+    ].roots.keys()
 
 
 def test_everything_that_is_wrong_is_said_at_once() -> None:
@@ -256,13 +317,14 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | No
     assert (code, str(path)) == (caught.value.code, caught.value.where)
 
 
-def test_handlers_and_shortcodes_that_nobody_registered_are_found() -> None:
+def test_what_the_policy_names_and_is_not_there_is_found() -> None:
     """A slip in a name would leave open what the line was to close."""
     policy = read(
         {
             "handlers": {"file_operatoin": "deny", "log": "allow"},
             "shortcodes": {"group:pin_mesage": "deny"},
-            "role": {"member": {"handlers": {"api_cal": "deny"}}},
+            "role": {"member": {"handlers": {"api_cal": "deny"}, "shortcodes": {"group:pinmessage": "deny"}}},
+            "secrets": {"SHOP_TOKEN": ["shop.example"]},
             "chat": [{"id": 5}],
         }
     )
@@ -271,7 +333,11 @@ def test_handlers_and_shortcodes_that_nobody_registered_are_found() -> None:
         ("unknown_handler", "Did you mean 'api_call'?"),
         ("unknown_handler", "Did you mean 'file_operation'?"),
         ("unknown_shortcode", "Did you mean 'GROUP:PIN_MESSAGE'?"),
+        ("unknown_shortcode", "Did you mean 'GROUP:PIN_MESSAGE'?"),
+        ("unknown_secret", "Did you mean 'SHOPTOKEN'?"),
     ] == [
         (problem.code, problem.fix)
-        for problem in unknown_names(policy, {"log", "api_call", "file_operation"}, {"GROUP:PIN_MESSAGE"})
+        for problem in unknown_names(
+            policy, {"log", "api_call", "file_operation"}, {"GROUP:PIN_MESSAGE"}, ["SHOPTOKEN"]
+        )
     ]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from syncara import ExecutionStatus, MultiStepProcessor
+from syncara.handlers.web import Site
 from syncara.policy.gate import Gate
 from syncara.policy.policy import Policy, read
 from tests.replies.support import Chats
@@ -58,25 +59,74 @@ async def test_a_secret_that_the_policy_names_may_be_asked_for(tmp_path: Path, m
     assert (True, [ExecutionStatus.AWAITING_APPROVAL]) == (reply.ok, runs)
 
 
+async def test_a_secret_that_is_not_there_is_refused_as_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An assistant learns from no answer which secrets there are; the operator reads of the slip in the log."""
+    monkeypatch.setenv("SYNCARA_SECRET_API_TOKEM", "something-long")
+    unnamed, _ = await asked(tmp_path, Policy())
+    missing, runs = await asked(tmp_path, read({"secrets": {"API_TOKEN": ["api.example.com"]}}))
+
+    assert (unnamed.errors, unnamed.note, []) == (missing.errors, missing.note, runs)
+    assert ["secret_refused"] == [problem.code for problem in missing.errors]
+    assert "TOKEM" not in str(missing)
+    assert "Did you mean 'API_TOKEM'?" in caplog.text
+
+
+@pytest.mark.parametrize("url", ["nowhere", "https://a@b.example.com/", "https://{context.x}/"])
+async def test_a_url_that_is_refused_tells_nothing_of_secrets_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    """Whatever else is wrong with the call."""
+    monkeypatch.setenv("SYNCARA_SECRET_API_TOKEM", "something-long")
+    async with MultiStepProcessor(tmp_path / "bot.db", messenger=Chats()) as bot:
+        reply = await bot.process_reply(CALL.replace("https://api.example.com/", url), chat_id=CHAT, user_id=CHAT)
+
+    assert "secret_refused" in [problem.code for problem in reply.errors]
+    assert "TOKEM" not in str(reply)
+
+
 @pytest.mark.parametrize(
-    ("hosts", "host", "goes"),
+    ("hosts", "site", "goes"),
     [
-        (["api.example.com"], "api.example.com", True),
-        (["*.example.com"], "api.example.com", True),
-        (["api.example.com"], "api.example.org", False),
-        (["api.example.com"], "x.api.example.com", False),
-        ([], "api.example.com", False),
+        (["api.example.com"], Site("api.example.com", 443, "https"), True),
+        (["api.example.com:443"], Site("api.example.com", 443, "https"), True),
+        (["*.example.com"], Site("api.example.com", 443, "https"), True),
+        (["*"], Site("api.example.com", 443, "https"), True),
+        (["[2606:4700::1]"], Site("2606:4700::1", 443, "https"), True),
+        (["api.example.com:8443"], Site("api.example.com", 8443, "https"), True),
+        (["*.example.com:8443"], Site("api.example.com", 8443, "https"), True),
+        (["[2606:4700::1]:8443"], Site("2606:4700::1", 8443, "https"), True),
+        (["api.example.com"], Site("api.example.com", 80, "http"), False),
+        (["api.example.com:80"], Site("api.example.com", 80, "http"), False),
+        (["api.example.com"], Site("api.example.com", 443, "http"), False),
+        (["api.example.com"], Site("api.example.com", 8443, "https"), False),
+        (["*"], Site("api.example.com", 8443, "https"), False),
+        (["api.example.com:8443"], Site("api.example.com", 443, "https"), False),
+        (["api.example.com"], Site("api.example.org", 443, "https"), False),
+        (["api.example.com"], Site("x.api.example.com", 443, "https"), False),
+        ([], Site("api.example.com", 443, "https"), False),
     ],
 )
-def test_a_secret_goes_to_the_hosts_that_the_policy_names(hosts: list[str], host: str, goes: bool) -> None:
-    """And to no other."""
-    refusal = gate(secrets={"TOKEN": hosts}).secret("TOKEN", host, Caller("ai"))  # type: ignore[arg-type]
+async def test_a_secret_goes_to_the_hosts_that_the_policy_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hosts: list[str], site: Site, goes: bool
+) -> None:
+    """Over https, on its port or on one that is named with the host; asked at the call, and when the reply is read."""
+    policy = read({"secrets": {"API_TOKEN": hosts}})
+    refusal = Gate(policy, bool, bool, ["API_TOKEN"]).secret("API_TOKEN", site, Caller("ai"))  # type: ignore[arg-type]
     assert goes is (refusal is None)
+
+    monkeypatch.setenv("SYNCARA_SECRET_API_TOKEN", "something-long")
+    host = f"[{site.host}]" if ":" in site.host else site.host
+    call = CALL.replace("https://api.example.com/", f"{site.scheme}://{host}:{site.port}/")
+    async with MultiStepProcessor(tmp_path / "bot.db", messenger=Chats(), policy=policy) as bot:
+        reply = await bot.process_reply(call, chat_id=CHAT, user_id=CHAT)
+    assert ([] if goes else ["secret_refused"]) == [problem.code for problem in reply.errors]
 
 
 def test_the_developer_s_secrets_go_where_the_developer_says() -> None:
     """The policy is for assistants."""
-    assert gate().secret("TOKEN", "anywhere.example", Caller("developer")) is None  # type: ignore[arg-type]
+    assert gate().secret("TOKEN", Site("anywhere.example", 80, "http"), Caller("developer")) is None  # type: ignore[arg-type]
 
 
 def test_each_chat_has_its_own_documents_but_for_those_that_are_shared() -> None:

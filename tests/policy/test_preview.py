@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -24,7 +25,7 @@ from syncara.policy.effects import Effect, Kind
 from syncara.policy.gate import Gate, Judgement
 from syncara.policy.plan import plan_hash
 from syncara.policy.policy import read
-from syncara.policy.preview import Preview, answer, longest_s, planned, preview
+from syncara.policy.preview import Preview, answer, longest_s, planned, preview, too_much
 from tests.core.build import START, delay, group, step, task, workflow
 from tests.core.strategies import plans
 from tests.replies.support import Chats, traces
@@ -184,6 +185,35 @@ def test_the_effects_for_a_question_are_those_of_the_preview() -> None:
         assert each.effect == Effect(**{name: getattr(planned(each.effect), name) for name in Effect.__struct_fields__})
 
 
+def test_a_plan_that_no_question_can_show_may_not_run() -> None:
+    """It is told so by the preview, and what could be shown comes with the number of the rest."""
+    calls = [step(f"S{n}", handler="api_call", params={"url": f"https://h{n}.example.com"}) for n in range(60)]
+    definition = workflow(*calls, chat_id=CHAT)
+    (problem,) = too_much(judgement(definition))
+    found = preview(definition, judgement(definition))
+
+    assert ("too_many_effects", True) == (problem.code, problem.message.startswith("60 different things of it need"))
+    assert ("deny", "🚫 Flow · may not run") == (found.decision, found.text[:20])
+    assert "🚫 It needs approval for more different things than one question can show." in found.text
+    assert [] == too_much(judgement(workflow(*calls[:20], chat_id=CHAT)))
+
+
+def test_what_needs_nobody_s_approval_may_be_as_much_as_it_likes() -> None:
+    """No question shows it."""
+    handlers = read({"handlers": {"api_call": "allow"}})
+    calls = [step(f"S{n}", handler="api_call", params={"url": f"https://h{n}.example.com"}) for n in range(60)]
+    allowed = Gate(handlers, bool, bool).plan(workflow(*calls, chat_id=CHAT), {}, None, CHAT, USER)
+
+    assert ("allow", []) == (allowed.verdict.decision, too_much(allowed))
+
+
+def test_the_context_that_a_preview_is_given_stands_in_its_effects() -> None:
+    """So a message is read as it will be sent."""
+    tell = workflow(step("Tell", handler="send_message", params={"chat_id": OTHER, "text": "{context.t}"}))
+
+    assert '"{context.t = Hi}" · Tell' in preview(tell, judgement(tell, {"t": "Hi"})).text
+
+
 # The hash.
 
 PLAN = workflow(step("A", handler="log", params={"message": "x"}), chat_id=CHAT)
@@ -232,7 +262,7 @@ def test_waits_are_told_step_by_step() -> None:
         Wait("All/Rest", "delay", 5),
     ) == found.waits
     assert [
-        "💤 Short · 1 m 30 s",
+        "💤 Short · 1 min 30 s",
         "💤 Later · as long as {context.pause} says",
         "✋ Book · asks whether it runs again if the program ends in the middle of it",
         "💤 All/Rest · 5.0 s",
@@ -477,6 +507,20 @@ async def test_a_workflow_that_cannot_run_is_told_to_be_so(bot: Bot) -> None:
 
     assert (True, 2) == (reply.ok, len(bot.processor.list_workflows()))
     assert "🚫 Empty cannot run: one thing is not right.\n\n🔸 Workflow Empty: it has no steps" in reply.text
+
+
+async def test_what_is_too_much_for_one_question_is_refused(bot: Bot) -> None:
+    """With how many things there are and how many can be shown; nothing of the reply happens."""
+    steps = [
+        {"name": f"S{n}", "handler": "api_call", "params": {"url": f"https://h{n}.example.com"}} for n in range(60)
+    ]
+    text = f"[MULTISTEP:QUICK_WORKFLOW:Crowd:{json.dumps(steps)}]"
+    reply = await bot.processor.process_reply(text, chat_id=CHAT, user_id=USER)
+    few = await bot.processor.process_reply(text.replace(json.dumps(steps), json.dumps(steps[:20])), chat_id=CHAT)
+
+    assert (False, ["too_many_effects"], 1) == (reply.ok, [each.code for each in reply.errors], len(few.approval_ids))
+    assert "it needs approval for more different things than one question can show" in reply.text
+    assert "split it into workflows that each go to fewer places" in str(reply.note)
 
 
 async def test_the_workflow_of_another_chat_is_not_there(bot: Bot) -> None:

@@ -67,6 +67,13 @@ from tests.core.build import delay, group, step, task, workflow
             workflow(step("A", condition="1 == 10")),
             "step 'A', field 'condition'",
         ),
+        (
+            "condition_chars",
+            6,
+            workflow(step("A", handler="condition_check", params={"condition": "1 == 1"})),
+            workflow(step("A", handler="condition_check", params={"condition": "1 == 10"})),
+            "step 'A', field 'params', 'condition'",
+        ),
     ],
 )
 def test_a_definition_beyond_a_quota_is_refused_by_name_and_number(
@@ -139,6 +146,16 @@ def test_the_developer_has_no_quotas_but_the_engine_s_limits() -> None:
     assert [] == workflow_problems(UNLIMITED, huge)
     assert [] == reply_problems(UNLIMITED, size=10**12, commands=10**9)
     assert set() == {value for value in msgspec.structs.asdict(UNLIMITED).values() if value is not None}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(100_648_519.09634, "100648520"), (60.000_1, "61"), (61, "61"), (float("inf"), "inf")]
+)
+def test_a_number_is_told_without_its_fraction(seconds: float, shown: str) -> None:
+    """Rounded up: what is beyond a limit never reads as if it were the limit."""
+    (problem,) = workflow_problems(Quotas(longest_s=60), workflow(step("A"), global_timeout=seconds))
+
+    assert f"longest_s is {shown}; the limit is 60 (quotas.longest_s)" == problem.message
 
 
 def test_an_assistant_s_quotas_lie_within_the_engine_s_limits() -> None:

@@ -173,6 +173,21 @@ async def test_a_result_that_is_too_large_fails_its_step(ground: Ground) -> None
     assert [("failed", "result_too_large", False, 0), ("completed", "", True, 1)] == ends
 
 
+async def test_the_developers_results_have_the_developers_limit(ground: Ground) -> None:
+    """Nobody else's: an assistant's does not hold them, and the line of their own does."""
+    made = ground.bot.define(
+        {"name": "Made", "steps": [{"name": "A", "handler": "get_context", "params": {"key": "a"}}]}
+    )
+    ends = []
+    for quotas in ({"result_bytes": 40}, {"developer": {"result_bytes": 40}}):
+        await ground.restart({"quotas": quotas})
+        for size in (41, 40):
+            run = await ground.bot.execute_workflow(made, {"a": text(size - 2)}, chat_id=MINE)
+            ends.append((await ground.bot.wait(run, 10)).code)
+
+    assert ["", "", "result_too_large", ""] == ends
+
+
 async def test_the_starts_of_an_hour_are_counted_over_replies_and_restarts(ground: Ground) -> None:
     """An hour later the chat may start runs again."""
     await ground.restart(of_chat("starts_per_hour", STARTED + 2))

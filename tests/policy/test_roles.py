@@ -8,7 +8,7 @@ import pytest
 
 from syncara.commands import registry
 from syncara.policy.policy import COMMAND_KINDS, Role, read
-from syncara.policy.roles import approvers, may_approve, may_ask, role
+from syncara.policy.roles import among, approvers, may_ask, role
 
 OWNER, APPROVER, MEMBER, OTHER, GROUP = 1, 2, 3, 4, -100
 GROUP_OF_TWO = {"id": GROUP, "approvers": [APPROVER], "members": [MEMBER]}
@@ -79,20 +79,23 @@ def test_a_role_may_ask_for_what_its_line_names() -> None:
         ({}, GROUP, MEMBER, False, ()),
         ({"owners": [OWNER]}, GROUP, MEMBER, True, (OWNER,)),
         ({"owners": [OWNER]}, MEMBER, MEMBER, False, (OWNER,)),
-        ({"owners": [OWNER], "chat": [GROUP_OF_TWO]}, GROUP, MEMBER, True, (OWNER, APPROVER)),
+        ({"owners": [OWNER], "chat": [GROUP_OF_TWO]}, GROUP, MEMBER, False, (OWNER, APPROVER)),
+        ({"owners": [OWNER], "chat": [GROUP_OF_TWO]}, GROUP, MEMBER, True, (OWNER,)),
+        ({"owners": [OWNER], "chat": [GROUP_OF_TWO]}, GROUP, APPROVER, True, (OWNER,)),
         ({"chat": [GROUP_OF_TWO]}, GROUP, MEMBER, True, (APPROVER,)),
         ({"chat": [GROUP_OF_TWO]}, -200, MEMBER, False, ()),
         ({"chat": [GROUP_OF_TWO]}, MEMBER, MEMBER, False, (MEMBER,)),
+        ({"chat": [{"id": MEMBER, "approvers": [MEMBER]}]}, MEMBER, MEMBER, True, (MEMBER,)),
         ({"members": [MEMBER]}, OTHER, OTHER, False, ()),
     ],
 )
 def test_the_owners_and_the_chat_s_approvers_approve_or_else_the_person_of_a_private_chat(
     raw: dict[str, Any], chat: Any, user: Any, beyond: bool, expected: tuple[int, ...]
 ) -> None:
-    """That person alone cannot approve what reaches beyond the chat, and in groups nobody can until somebody is set."""
+    """What reaches beyond the chat is for owners; where the file names none, for whom it names, and for nobody else."""
     policy = read(raw)
     found = approvers(policy, chat, user, private=chat == user, beyond=beyond)
 
     assert expected == found
-    assert list(expected) == [who for who in (OWNER, APPROVER, MEMBER, OTHER) if may_approve(who, found)]
-    assert [] == [who for who in ("1", "2", "3", True, None) if may_approve(who, found)]
+    assert list(expected) == [who for who in (OWNER, APPROVER, MEMBER, OTHER) if among(who, found)]
+    assert [] == [who for who in ("1", "2", "3", True, None) if among(who, found)]

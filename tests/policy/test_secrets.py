@@ -603,7 +603,7 @@ class Anywhere:
 
     def url(self, url: str) -> None: ...
 
-    def site(self, host: str, port: int, scheme: str) -> None: ...
+    def site(self, host: str, port: int, scheme: str, method: str) -> None: ...
 
     def addresses(self, host: str, addresses: object) -> None: ...
 
@@ -626,13 +626,13 @@ async def test_an_assistant_may_use_no_secret_by_default(server: Server, no_addr
     assert "here" == (await call(handler, url, {"X": "y"}, ByAssistant()))["body"]
 
 
-async def test_the_hook_decides_by_name_host_and_execution(server: Server, no_address_is_own: None) -> None:
-    """It is asked for each secret, with the host that is connected to; what it returns is the error."""
-    asked: list[tuple[str, str, object]] = []
+async def test_the_hook_decides_by_name_site_and_execution(server: Server, no_address_is_own: None) -> None:
+    """It is asked for each secret, with the site that is connected to; what it returns is the error."""
+    asked: list[tuple[str, web.Site, object]] = []
 
-    def may_use(name: str, host: str, execution: ExecutionInput) -> Problem | None:
-        asked.append((name, host, execution))
-        return None if (name, host) == ("TOKEN", "127.0.0.1") else Problem("denied", "here", "not there", "try")
+    def may_use(name: str, there: web.Site, execution: ExecutionInput) -> Problem | None:
+        asked.append((name, there, execution))
+        return None if (name, there.host) == ("TOKEN", "127.0.0.1") else Problem("denied", "here", "not there", "try")
 
     handler = web.handlers(None, lambda step, execution: Anywhere(), Secrets(VALUES), may_use)[0]
     server.on("/", answer(b"here"))
@@ -643,7 +643,10 @@ async def test_the_hook_decides_by_name_host_and_execution(server: Server, no_ad
     for url, headers in ((server.url("/", "LocalHost"), BEARER), (server.url(), {"X": "{secret.PASSWORD}"})):
         assert "denied: here: not there (try)" == str(await error_of(handler, url, headers, by_assistant))
     assert 1 == len(server.seen)
-    assert [("TOKEN", "127.0.0.1"), ("TOKEN", "localhost"), ("PASSWORD", "127.0.0.1")] == [each[:2] for each in asked]
+    here = web.Site("127.0.0.1", server.port, "http")
+    assert [("TOKEN", here), ("TOKEN", here._replace(host="localhost")), ("PASSWORD", here)] == [
+        each[:2] for each in asked
+    ]
     assert all(execution is by_assistant for _, _, execution in asked)
 
 

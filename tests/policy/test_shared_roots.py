@@ -12,9 +12,11 @@ import pytest
 from syncara import MultiStepProcessor, NonRetryableError
 from syncara.abc import ExecutionInput
 from syncara.core.errors import SyncaraError, ValidationError
+from syncara.documents.embedded import EmbeddedDocuments
 from syncara.handlers import files
 from syncara.policy.policy import read
 from syncara.runtimes.driver import StepInput
+from syncara.stores.sqlite import SqliteStore
 from tests.policy.test_file_guard import CANARY, PARAMS, REFUSED, Attempt, Ground, tree
 
 WITHIN = {
@@ -194,3 +196,49 @@ def test_a_root_that_holds_what_is_not_for_chats_is_refused_at_the_start(
     assert ("root_refused", "policy, roots.handbook") == (problem.code, problem.where)
     assert what in str(caught.value)
     assert not (tmp_path / "data" / "bot.db").exists()
+
+
+@pytest.mark.parametrize("inner", ["srv/hr", "srv", "srv/hr/pay", "link"])
+def test_roots_that_hold_one_another_are_refused(tmp_path: Path, inner: str) -> None:
+    """What one line denies could be read through the other."""
+    (tmp_path / "srv" / "hr").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("srv/hr")
+    roots = {"all": {"path": str(tmp_path / "srv"), "files": "allow"}, "hr": {"path": str(tmp_path / inner)}}
+
+    for raw in (
+        {"roots": roots},
+        {"chat": [{"id": 5, "roots": roots}]},
+        {"roots": {"all": roots["all"]}, "chat": [{"id": 5, "roots": {"hr": roots["hr"]}}]},
+    ):
+        with pytest.raises(ValidationError) as caught:
+            opened(tmp_path, raw).list_workflows()
+
+        assert [("root_refused", "policy, roots.all"), ("root_refused", "policy, roots.hr")] == sorted(
+            (problem.code, problem.where) for problem in caught.value.problems
+        )
+    assert not (tmp_path / "bot.db").exists()
+
+
+def test_two_chats_may_have_roots_of_which_one_lies_in_the_other(tmp_path: Path) -> None:
+    """Each has one way to a file. Names that only begin alike are apart, too."""
+    all_of_it, hr, more = ({"path": str(tmp_path / name)} for name in ("srv", "srv/hr", "srv-more"))
+    raw = {"chat": [{"id": 5, "roots": {"all": all_of_it, "more": more}}, {"id": 6, "roots": {"hr": hr}}]}
+
+    bot = opened(tmp_path, raw)
+    assert [] == bot.list_workflows()
+    bot.close()
+
+
+@pytest.mark.parametrize("what", ["the database", "the file of the documents"])
+def test_a_database_that_is_given_open_is_kept_from_roots_as_well(tmp_path: Path, what: str) -> None:
+    """That of the runs, and that of the documents, wherever they are."""
+    policy = read({"roots": {"handbook": {"path": str(tmp_path / "elsewhere")}}})
+    (tmp_path / "elsewhere").mkdir()
+    store = SqliteStore(tmp_path / "elsewhere" / "other.db")
+    given: dict[str, Any] = {"store": store} if what == "the database" else {"documents": EmbeddedDocuments(store.file)}
+
+    with pytest.raises(ValidationError) as caught:
+        MultiStepProcessor(tmp_path / "bot.db", policy=policy, workspace=tmp_path, **given).list_workflows()
+    store.close()
+
+    assert [("root_refused", True)] == [(each.code, what in each.message) for each in caught.value.problems]

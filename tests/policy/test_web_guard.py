@@ -10,7 +10,6 @@ import asyncio
 import json
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
@@ -26,6 +25,7 @@ from syncara.handlers.failures import FinalError
 from syncara.policy.addresses import PublicWeb
 from tests.handlers.server import Server, answer, redirect, serving
 from tests.handlers.support import Attempt, awaited
+from tests.policy.ground import certificate, trust
 
 CORPUS = Path(__file__).with_name("corpus") / "addresses.jsonl"
 LINES_MIN = 110
@@ -184,7 +184,7 @@ class AddressesAlone(PublicWeb):
     def url(self, url: str) -> Problem | None:
         return None
 
-    def site(self, host: str, port: int, scheme: str) -> Problem | None:
+    def site(self, host: str, port: int, scheme: str, method: str) -> Problem | None:
         return None
 
 
@@ -223,7 +223,7 @@ async def test_a_name_that_changes_its_address_is_caught(net: Net, handler: Hand
     assert [("8.8.8.8", 80)] == net.connected
 
     said = await refused(handler, "http://api.example.com/")
-    assert "'api.example.com' is at 127.0.0.1, which is not public (loopback)" == said.message
+    assert "'api.example.com' has an address that is not public (loopback)" == said.message
     assert [("8.8.8.8", 80)] == net.connected
 
 
@@ -247,8 +247,8 @@ async def test_the_other_family_is_tried_when_the_first_is_dead(net: Net, handle
     assert [("2600::1", 80), ("8.8.8.8", 80)] == net.connected
 
 
-async def test_an_address_of_this_machine_is_refused(net: Net) -> None:
-    """Public or not: what a machine sends to itself passes no firewall."""
+async def test_an_address_of_this_machine_is_refused(net: Net, caplog: pytest.LogCaptureFixture) -> None:
+    """Public or not: what a machine sends to itself passes no firewall. The address is in the log alone."""
 
     class Everywhere(AddressesAlone):
         def addresses(self, host: str, addresses: Sequence[str]) -> Problem | None:
@@ -259,36 +259,25 @@ async def test_an_address_of_this_machine_is_refused(net: Net) -> None:
 
     said = await refused(handler, "http://api.example.com/")
 
-    assert "'api.example.com' is at 127.0.0.1, which is this machine itself" == said.message
+    assert "'api.example.com' is this machine itself" == said.message
+    assert "'api.example.com' is at 127.0.0.1, which is this machine itself" in caplog.messages
     assert [] == net.connected
     net.names["api.example.com"] = [["8.8.8.8"]]
     assert "here" == await call(handler, "http://api.example.com/")
 
 
-OPENSSL = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=api.example.com"]
-
-
 @pytest.fixture
-def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A certificate of api.example.com that this process trusts, with its key in the same file."""
-    made = tmp_path / "cert.pem"
-    files = ["-keyout", str(made), "-out", str(tmp_path / "public.pem")]
-    names = ["-addext", "subjectAltName=DNS:api.example.com"]
-    subprocess.run([*OPENSSL, *files, *names], check=True, capture_output=True)
-    made.write_bytes(made.read_bytes() + (tmp_path / "public.pem").read_bytes())
-    monkeypatch.setenv("SSL_CERT_FILE", str(made))
+def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ssl.SSLContext]:
+    """Shows a certificate of api.example.com that this process trusts."""
+    yield trust(certificate(tmp_path / "cert.pem", "api.example.com"), monkeypatch)
     http_client._tls.cache_clear()  # noqa: SLF001 - what the environment names is read once
-    yield made
-    http_client._tls.cache_clear()  # noqa: SLF001
 
 
-async def test_tls_goes_by_the_name(net: Net, handler: Handler, certificate: Path) -> None:
+async def test_tls_goes_by_the_name(net: Net, handler: Handler, tls: ssl.SSLContext) -> None:
     """The server is asked for the host of the URL, and its certificate held against that; so is the Host header."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
     asked_for: list[str] = []
-    context.sni_callback = lambda _, name, __: asked_for.append(name)
-    async with serving(context) as net.server:
+    tls.sni_callback = lambda _, name, __: asked_for.append(name)
+    async with serving(tls) as net.server:
         net.server.on("/", answer(b"secure"))
 
         assert "secure" == await call(handler, "https://api.example.com/")
@@ -393,7 +382,7 @@ async def test_allowed_sites_hold_for_every_redirect(net: Net) -> None:
     """What is not allowed is neither looked up nor connected to; the guard is made for the execution."""
     executions = []
 
-    def allowed(host: str, port: int, scheme: str) -> Problem | None:
+    def allowed(host: str, port: int, scheme: str, method: str) -> Problem | None:
         return None if (host, port, scheme) == (START, 80, "http") else Problem("host_not_allowed", "", f"not {host}")
 
     def guard(step: Any, execution: Any) -> PublicWeb:

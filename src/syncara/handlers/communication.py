@@ -11,9 +11,11 @@ from typing import Any
 import msgspec
 
 from syncara.abc import ExecutionInput, Handler, Messenger, ShortcodeFunction, StepInput
-from syncara.core.errors import NonRetryableError, Problem, nearest
+from syncara.answers.parts import split
+from syncara.core.errors import Problem, nearest
+from syncara.handlers.failures import FinalError
 from syncara.handlers.registry import struct_check
-from syncara.handlers.text import printable, split, to_text
+from syncara.handlers.text import printable, to_text
 
 
 class SendMessageParams(msgspec.Struct, forbid_unknown_fields=True):
@@ -86,7 +88,9 @@ def shortcodes(messenger: Messenger) -> dict[str, ShortcodeFunction]:
         """Returns `{"chat_id", "message_id"}`."""
         message_id = execution.message_id if params.strip() in OWN_MESSAGE else params.strip()
         if execution.chat_id is None or message_id is None:
-            raise NonRetryableError("there is no message to pin: start the run with chat_id and message_id")
+            raise FinalError(
+                "no_message", "there is no message to pin", fix="start the run with chat_id and message_id"
+            )
         if isinstance(message_id, str) and message_id.lstrip("-").isdecimal():
             message_id = int(message_id)
         await messenger.pin(execution.chat_id, message_id, idempotency_key=execution.idempotency_key)
@@ -101,7 +105,7 @@ def handlers(messenger: Messenger, shortcodes: Mapping[str, ShortcodeFunction]) 
         params: SendMessageParams = step.params
         chat_id = execution.chat_id if params.chat_id is None else params.chat_id
         if chat_id is None and needs_chat(messenger):
-            raise NonRetryableError("there is no chat: give chat_id to the step or to execute_workflow")
+            raise FinalError("no_chat", "there is no chat", fix="give chat_id to the step or to execute_workflow")
         parts = split(to_text(params.text))
         sent = []
         for n, part in enumerate(parts):
@@ -114,9 +118,8 @@ def handlers(messenger: Messenger, shortcodes: Mapping[str, ShortcodeFunction]) 
         params: ExecuteShortcodeParams = step.params
         fn = shortcodes.get(params.shortcode.upper())
         if fn is None:
-            raise NonRetryableError(
-                f"there is no shortcode '{params.shortcode}'. {nearest(params.shortcode, shortcodes)}"
-            )
+            fix = nearest(params.shortcode, shortcodes)
+            raise FinalError("unknown_shortcode", f"there is no shortcode '{params.shortcode}'", fix=fix)
         result = fn(params.params, execution)
         return await result if inspect.isawaitable(result) else result
 

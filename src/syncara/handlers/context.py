@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 
 from syncara.abc import ExecutionInput, Handler, StepInput
-from syncara.core.errors import ConditionError, NonRetryableError, Problem
+from syncara.core.errors import ConditionError, Problem
 from syncara.core.expressions import ConditionFailed, compile_condition
 from syncara.core.graph import ERROR_KEYS
+from syncara.handlers.failures import FinalError
 from syncara.handlers.registry import struct_check
 
 
@@ -37,7 +38,7 @@ def set_context(step: StepInput, execution: ExecutionInput) -> Any:
     """Returns the value."""
     params: SetContextParams = step.params
     if params.key in ERROR_KEYS:  # a key that a placeholder gave is known only now
-        raise NonRetryableError(f"'{params.key}' is set by the engine; choose another key")
+        raise FinalError("reserved_key", f"'{params.key}' is set by the engine", fix="choose another key")
     execution.context[params.key] = params.value
     return params.value
 
@@ -55,7 +56,7 @@ def condition_check(step: StepInput, execution: ExecutionInput) -> bool:
     try:
         return condition(execution.context, execution.steps(condition.reads))
     except ConditionFailed as error:
-        raise NonRetryableError(f"the condition could not be evaluated: {error}: {condition.text}") from None
+        raise FinalError("undecided", f"the condition could not be evaluated: {error}", condition.text) from None
 
 
 def _check_set(params: dict[str, Any]) -> list[Problem]:

@@ -8,7 +8,8 @@ from typing import Any, Literal
 import msgspec
 
 from syncara.abc import Documents, ExecutionInput, Handler, StepInput
-from syncara.core.errors import NonRetryableError, Problem
+from syncara.core.errors import Problem
+from syncara.handlers.failures import FinalError
 from syncara.handlers.registry import struct_check
 
 
@@ -73,7 +74,8 @@ def handlers(documents: Documents, scope: Callable[[str, ExecutionInput], str] =
             made = p.data if isinstance(p.data, list) else [p.data or {}]
             return await documents.insert(p.collection, made, key=key, scope=whose)
         if not isinstance(p.data, dict):
-            raise NonRetryableError("update needs 'data' as one object: fields to set, or operators such as $inc")
+            message = "update needs 'data' as one object"
+            raise FinalError("invalid_params", message, "'data'", "give fields to set, or operators such as $inc")
         how = {"many": p.many, "upsert": p.upsert}
         return await documents.update(p.collection, p.query, p.data, **how, key=key, scope=whose)
 

@@ -29,7 +29,9 @@ import httpx2
 from syncara.core.errors import SyncaraError
 from syncara.core.limits import MIB, SECONDS_MAX
 from syncara.handlers.failures import FinalError
-from syncara.handlers.web import NO_SECRETS, Connect, Guard, Reply, Request, Secrets, refuse
+from syncara.handlers.web import NO_SECRETS, Connect, Guard, Reply, Request, Secrets, Site, refuse
+
+logger = logging.getLogger("syncara")
 
 BODY_BYTES_MAX = 10 * MIB
 """Of a response's body, as it is sent and as it is unpacked."""
@@ -129,7 +131,7 @@ async def _follow(request: Request, url: httpx2.URL, network: _Network) -> Reply
     for name, value in _defaults(url).items():
         headers.setdefault(name, value)
     for redirects in range(REDIRECTS_MAX + 1):
-        network.judge(url)
+        network.judge(method, url)
         async with _exchange(method, url, headers, body, network) as response:
             answered = httpx2.Headers(response.headers)
             if response.status not in _REDIRECTS or "location" not in answered:
@@ -160,9 +162,14 @@ def _parsed(text: str, base: httpx2.URL | None = None) -> httpx2.URL:
     return url
 
 
-def host_of(url: str) -> str:
-    """The host that a request for the URL goes to first, in lower case. Raises FinalError."""
-    return _parsed(url).raw_host.decode()
+def site_of(url: str) -> Site:
+    """Where a request for the URL goes first. Raises FinalError."""
+    return _there(_parsed(url))
+
+
+def _there(url: httpx2.URL) -> Site:
+    port = url.port or (http.client.HTTPS_PORT if url.scheme == "https" else http.client.HTTP_PORT)
+    return Site(url.raw_host.decode(), port, url.scheme)
 
 
 def _site(url: httpx2.URL) -> str:
@@ -223,8 +230,8 @@ class _Network(httpcore2.AsyncNetworkBackend):
         self._connect = connect
         self._network = httpcore2.AnyIOBackend()
 
-    def judge(self, url: httpx2.URL) -> None:
-        """Raises FinalError when nothing may go there, whatever the address."""
+    def judge(self, method: str, url: httpx2.URL) -> None:
+        """Raises FinalError when no such request may go there, whatever the address."""
 
     async def addresses(self, host: str, port: int) -> Sequence[str]:
         """Those to try, one after the other."""
@@ -258,9 +265,8 @@ class _GuardedNetwork(_Network):
         super().__init__(anywhere)
         self._guard = guard
 
-    def judge(self, url: httpx2.URL) -> None:
-        port = url.port or (http.client.HTTPS_PORT if url.scheme == "https" else http.client.HTTP_PORT)
-        refuse(self._guard.site(url.raw_host.decode(), port, url.scheme))
+    def judge(self, method: str, url: httpx2.URL) -> None:
+        refuse(self._guard.site(*_there(url), method))
 
     async def addresses(self, host: str, port: int) -> Sequence[str]:
         """The first of each family, in the order in which the look-up prefers them."""
@@ -274,7 +280,8 @@ class _GuardedNetwork(_Network):
         firsts: dict[bool, str] = {}
         for address in addresses:
             if _stays_here(address):
-                message = f"'{host}' is at {address}, which is this machine itself"
+                logger.warning("'%s' is at %s, which is this machine itself", host, address)
+                message = f"'{host}' is this machine itself"
                 raise FinalError("address_refused", message, fix="name another host")
             firsts.setdefault(":" in address, address)
         return list(firsts.values())

@@ -28,7 +28,7 @@ class Guard(Protocol):
     def url(self, url: str) -> Problem | None:
         """The URL as it was written, once."""
 
-    def site(self, host: str, port: int, scheme: str) -> Problem | None:
+    def site(self, host: str, port: int, scheme: str, method: str) -> Problem | None:
         """Where a request is about to go, those of redirects too. IPv6 addresses have no brackets."""
 
     def addresses(self, host: str, addresses: Sequence[str]) -> Problem | None:
@@ -66,10 +66,19 @@ class _NoSecrets:
 
 NO_SECRETS: Secrets = _NoSecrets()
 
-MayUse = Callable[[str, str, ExecutionInput], Problem | None]
-"""Called with the name of a secret, the host that it is for and the execution that is about to send it there: what
-forbids it, or None. It is not asked about redirects, because a secret does not follow them to another host."""
 
+class Site(NamedTuple):
+    """Where a URL leads."""
+
+    host: str
+    """In lower case; an IPv6 address without brackets."""
+    port: int
+    scheme: str
+
+
+MayUse = Callable[[str, Site, ExecutionInput], Problem | None]
+"""Called with the name of a secret, the site that it is for and the execution that is about to send it there: what
+forbids it, or None. It is not asked about redirects, because a secret does not follow them to another site."""
 
 Scalar = str | int | float | bool | None
 Fields = dict[str, Scalar | list[Scalar]]
@@ -122,7 +131,7 @@ def _unguarded(step: StepInput, execution: ExecutionInput) -> Guard:
     raise FinalError("address_refused", message, fix="the developer must write the workflow")
 
 
-def _developer_alone(name: str, host: str, execution: ExecutionInput) -> Problem | None:
+def _developer_alone(name: str, site: Site, execution: ExecutionInput) -> Problem | None:
     if not _by_assistant(execution):
         return None
     fix = "the developer must write the workflow"
@@ -147,7 +156,8 @@ def handlers(
         request = _request(step.params, execution.idempotency_key)
 
         def reveal(name: str) -> str:
-            refuse(_unknown_secret(name, secrets) or may_use(name, http_client.host_of(request.url), execution))
+            # Who may not use it is not told which secrets there are.
+            refuse(may_use(name, http_client.site_of(request.url), execution) or _unknown_secret(name, secrets))
             return secrets.value(name)
 
         reply = await http_client.send(

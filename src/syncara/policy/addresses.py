@@ -7,19 +7,25 @@ global has changed from one Python to the next.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import NamedTuple
 
 from syncara.core.errors import Problem
+from syncara.handlers.web import Site
 
-Allowed = Callable[[str, int, str], Problem | None]
-"""Says whether a host (lower case, no brackets), a port and a scheme may be called: None, or what forbids it."""
+logger = logging.getLogger("syncara")
+
+Allowed = Callable[[str, int, str, str], Problem | None]
+"""Says whether a host (lower case, no brackets), a port and a scheme may be called with a method: None, or what forbids
+it."""
 Ranges = tuple[tuple[int, int, str], ...]
 
 PORTS = {80, 443, 8080, 8443}
 """Those of web servers. On others, lines of a request may mean something to a server that speaks no HTTP."""
+DEFAULT_PORTS = {"http": 80, "https": 443}
 HOST_CHARS_MAX = 253
 
 _FIX = "name a public host; to reach any other address, the developer must write the workflow"
@@ -125,13 +131,16 @@ def judge_addresses(host: str, addresses: Sequence[str]) -> Problem | None:
     """Judge all that a host's name stands for.
 
     One address that is not public refuses them all: an honest site has none, and a name with both kinds is made to be
-    tried until the wrong one comes first.
+    tried until the wrong one comes first. Which address it is goes to the log alone: chats and models are not told what
+    the names of an inner network stand for.
     """
     for address in addresses:
         why = kind(address)
+        if why is not None and host == address:
+            return _refused(f"'{host}' is not public ({why})")
         if why is not None:
-            at = "" if host == address else f" is at {address}, which"
-            return _refused(f"'{host}'{at} is not public ({why})")
+            logger.warning("'%s' is at %s, which is not public (%s)", host, address, why)
+            return _refused(f"'{host}' has an address that is not public ({why})")
     return None
 
 
@@ -149,20 +158,28 @@ def judge_site(host: str, port: int, scheme: str) -> Problem | None:
     return judge_addresses(host, [host])
 
 
-def judge_url(url: str) -> Problem | None:
-    """Judge a URL as it was written. What two readers could take for two different hosts is refused."""
+def parse(url: str) -> Site | None:
+    """Where a URL leads; None for what two readers could take for two different hosts."""
     plain = _PLAIN_URL.fullmatch(url)
     if plain is None:
+        return None
+    scheme, host, port = plain[1].lower(), plain[2].lower().strip("[]"), plain[3]
+    return Site(host, int(port) if port else DEFAULT_PORTS[scheme], scheme)
+
+
+def judge_url(url: str) -> Problem | None:
+    """Judge a URL as it was written."""
+    there = parse(url)
+    if there is None:
         return _refused("the URL is not a plain http(s)://host:port/path, with no user name and an ASCII host")
-    scheme, host, port = plain[1].lower(), plain[2].strip("[]"), plain[3]
-    return judge_site(host, int(port) if port else {"http": 80, "https": 443}[scheme], scheme)
+    return judge_site(*there)
 
 
 def _refused(message: str) -> Problem:
     return Problem("address_refused", "", message, _FIX, "https://api.example.com/data")
 
 
-def any_site(host: str, port: int, scheme: str) -> Problem | None:
+def any_site(host: str, port: int, scheme: str, method: str) -> Problem | None:
     """The Allowed that forbids nothing."""
     return None
 
@@ -175,8 +192,8 @@ class PublicWeb(NamedTuple):
     def url(self, url: str) -> Problem | None:
         return judge_url(url)
 
-    def site(self, host: str, port: int, scheme: str) -> Problem | None:
-        return judge_site(host, port, scheme) or self.allowed(host.lower(), port, scheme)
+    def site(self, host: str, port: int, scheme: str, method: str) -> Problem | None:
+        return judge_site(host, port, scheme) or self.allowed(host.lower(), port, scheme, method)
 
     def addresses(self, host: str, addresses: Sequence[str]) -> Problem | None:
         return judge_addresses(host, addresses)

@@ -20,7 +20,6 @@ from syncara.core import events as e
 from syncara.core.board import Board
 from syncara.core.errors import ApprovalError, DamagedError, SyncaraError, nearest
 from syncara.core.model import ExecutionStatus
-from syncara.ids import new_id
 from syncara.policy import audit
 from syncara.policy.approval import Answer, Approval
 from syncara.policy.gate import Gate, Judgement
@@ -42,7 +41,7 @@ PAGE = 1_000
 def asked(started: e.Started, workflow_name: str, judgement: Judgement) -> Approval:
     """A new approval, for a plan that needs one."""
     return Approval(
-        new_id("ap"),
+        _id_for(started.execution_id),
         started.execution_id,
         judgement.hash,
         tuple(each.effect for each in judgement.verdict.judged if each.decision == "approve"),
@@ -57,7 +56,8 @@ def asked(started: e.Started, workflow_name: str, judgement: Judgement) -> Appro
 
 
 def record_of(approval: Approval, at: float) -> Record:
-    return Record(KIND, approval.id, at, msgspec.json.encode(approval))
+    """Dated with the end of its time, before which no clean-up may take it away."""
+    return Record(KIND, approval.id, max(at, approval.expires_at), msgspec.json.encode(approval))
 
 
 def question(approval: Approval, how: str = "") -> answers.Answer:
@@ -89,17 +89,30 @@ class Approvals:
     # Looking.
 
     def get(self, approval_id: str) -> Approval:
-        """Raises ApprovalError code `not_found`."""
+        """Raises ApprovalError code `not_found`, with the nearest id."""
+        approval = self._find(approval_id)
+        if approval is None:
+            latest = [each.key for each in self._store.records(KIND, limit=50, newest_first=True)]
+            raise _not_found(approval_id, nearest(approval_id, latest) or "list_approvals() shows those that wait")
+        return approval
+
+    def _find(self, approval_id: str) -> Approval | None:
         record = self._store.record(KIND, arguments.text("approval_id", approval_id))
         if record is None or record.body is None:
-            latest = [each.key for each in self._store.records(KIND, limit=50, newest_first=True)]
-            fix = nearest(approval_id, latest) or "list_approvals() shows those that wait"
-            raise ApprovalError("not_found", f"there is no approval '{approval_id}'", "approval_id", fix)
+            return None
         return self._seen(msgspec.json.decode(record.body, type=Approval))
+
+    def _for_person(self, approval_id: str) -> Approval:
+        """As `get`, for whoever may be of another chat, and so learns no id that is nearly it."""
+        approval = self._find(approval_id)
+        if approval is None:
+            raise _not_found(approval_id, "answer with the id that the question names")
+        return approval
 
     def of(self, execution_id: str) -> Approval | None:
         """What an execution waits for."""
-        return next((each for each in self.listed(None, "pending") if each.execution_id == execution_id), None)
+        approval = self._find(_id_for(execution_id))
+        return approval if approval is not None and approval.status == "pending" else None
 
     def listed(self, chat_id: Any, status: str | None) -> list[Approval]:
         """Of one chat, or of all with None; the newest first."""
@@ -140,14 +153,20 @@ class Approvals:
 
         operator: whoever answers has the database itself at hand, and so may.
         """
+        arguments.chat_ids(user_id, None, None)
         async with self._turn:
-            approval = self.get(approval_id)
-            self._require_open(approval)
-            if not operator:
-                self._require_allowed(approval, user_id)
-            if answer.approve:
-                self._require_unchanged(approval, answer.plan_hash)
-            return await self._settle(approval, user_id, answer)
+            approval = self.get(approval_id) if operator else self._for_person(approval_id)
+            try:
+                if not operator:
+                    self._require_allowed(approval, user_id)
+                self._require_open(approval)
+                if answer.approve:
+                    self._require_unchanged(approval, answer.plan_hash)
+                return await self._settle(approval, user_id, answer)
+            except ApprovalError as error:
+                refused = _refused(approval, user_id, answer, error, self._clock.now())
+                await self._runtime.together([], [], lambda boards, changed: [refused])
+                raise
 
     def _require_open(self, approval: Approval) -> None:
         if approval.status == "expired":
@@ -238,10 +257,24 @@ class Approvals:
             self._store.put(record._replace(body=None))
 
 
+def _id_for(execution_id: str) -> str:
+    """Of the approval of a run, which needs one at the most."""
+    return "ap" + execution_id.removeprefix("ex")
+
+
 def _entry(answered: Approval, at: float) -> Unsealed:
     what: Literal["approved", "refused"] = "approved" if answered.status == "approved" else "refused"
     told = audit.ApprovalAnswered(answered.id, answered.execution_id, answered.plan_hash, what, answered.answered_by)
     return audit.unsealed(at, told)
+
+
+def _refused(approval: Approval, user_id: Any, answer: Answer, error: ApprovalError, at: float) -> Unsealed:
+    what: Literal["approve", "refuse"] = "approve" if answer.approve else "refuse"
+    return audit.unsealed(at, audit.AnswerRefused(approval.id, approval.execution_id, what, user_id, error.code))
+
+
+def _not_found(approval_id: str, fix: str) -> ApprovalError:
+    return ApprovalError("not_found", f"there is no approval '{approval_id}'", "approval_id", fix)
 
 
 def _hash_of(board: Board) -> str:

@@ -42,7 +42,11 @@ class Command(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ReplyTaken(_Entry, frozen=True, tag="reply"):
-    """A reply with codes was carried out, or refused as a whole; or a command of the developer's was carried out."""
+    """A reply with codes was carried out, or refused as a whole; or a command of the developer's was carried out.
+
+    A call that steers a run which an assistant started is one: its `shortcode` is the name of the method, such as
+    `pause_execution`, and `user_id` the account of whoever did that on the command line.
+    """
 
     author: Author
     chat_id: Id | None
@@ -82,6 +86,18 @@ class ApprovalAnswered(_Entry, frozen=True, tag="approval"):
     """Who answered."""
 
 
+class AnswerRefused(_Entry, frozen=True, tag="answer"):
+    """Somebody tried to answer an approval, and nothing came of it."""
+
+    approval_id: str
+    execution_id: str
+    answer: Literal["approve", "refuse"]
+    user_id: Id | None
+    """Who tried."""
+    code: str
+    """`not_allowed`, `expired`, `used` or `plan_changed`."""
+
+
 class Effect(_Entry, frozen=True, tag="effect"):
     """An attempt at a step that reaches beyond its run.
 
@@ -106,7 +122,7 @@ class Effect(_Entry, frozen=True, tag="effect"):
 
 
 class Steered(_Entry, frozen=True, tag="steered"):
-    """A run that an assistant started was paused, resumed or cancelled, by a person or a program."""
+    """A run that an assistant started was paused, resumed or cancelled; the entry before says for whom."""
 
     execution_id: str
     what: Literal["paused", "resumed", "cancelled", "answered", "expired"]
@@ -115,7 +131,7 @@ class Steered(_Entry, frozen=True, tag="steered"):
     """`retry` or `fail`."""
 
 
-Entry = ReplyTaken | PlanJudged | ApprovalAnswered | Effect | Steered
+Entry = ReplyTaken | PlanJudged | ApprovalAnswered | AnswerRefused | Effect | Steered
 
 
 class Sealed(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ import msgspec
 
 from syncara.core.graph import tasks_of
 from syncara.core.model import CONDITION_CHECK, DELAY, GROUP, Step, Workflow
+from syncara.policy.details import StartContext, detail
 
 Kind = Literal["message", "web", "file", "collection", "shortcode", "custom", "none"]
 
@@ -32,22 +33,25 @@ class Effect(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     step: str
     handler: str
     operation: str = ""
-    """`send`, `notify`, a method of HTTP, `read` …; of a shortcode its params, which say what it does to whom."""
+    """`send`, `notify`, a method of HTTP, `read` …"""
     address: int | str | None = None
     """A chat's id (None: the run's own chat), host[:port] (None: the URL names none plainly), a path, a collection, a
     shortcode or a handler's name. Text with a placeholder stands as it was written."""
     own: bool | None = None
     """Whether it stays with the chat: its messages, its files, its collections. None: neither, as on the web."""
     detail: str = ""
-    """What else a person must see to tell two plans apart: a URL's path, a query, a text for another chat, params."""
+    """What it is done with, on one line: text, body, query, document, params. What is long is shortened, with a hash
+    of the whole, so that two details differ where what they stand for does."""
 
 
-def effects(workflow: Workflow) -> tuple[Effect, ...]:
-    """The effects of a definition, in the order of its steps, tasks of groups last.
+def effects(workflow: Workflow, context: Mapping[str, Any] | None = None) -> tuple[Effect, ...]:
+    """The effects of a definition that starts with `context`, in the order of its steps, tasks of groups last.
 
-    Which collections are shared is for the policy to say: here each is the chat's own.
+    Which collections and files are shared is for the policy to say: here each is the chat's own.
     """
-    return tuple(effect(step, workflow.chat_id) for step in steps_of(workflow))
+    steps = steps_of(workflow)
+    start = StartContext(context or {}, steps)
+    return tuple(msgspec.structs.replace(effect(step, workflow.chat_id), detail=detail(step, start)) for step in steps)
 
 
 def steps_of(workflow: Workflow) -> list[Step]:
@@ -66,17 +70,13 @@ def steps_of(workflow: Workflow) -> list[Step]:
 
 
 def effect(step: Step, chat_id: Any) -> Effect:
-    """The effect of one step that runs in a chat."""
+    """The effect of one step that runs in a chat, without its detail."""
     read = _READERS.get(step.handler)
     if read is not None:
         return read(step, step.params, chat_id)
     if step.handler in _HARMLESS:
         return Effect("none", step.name, step.handler)
-    return Effect("custom", step.name, step.handler, address=step.handler, detail=_shown(step.params))
-
-
-def _shown(value: Any) -> str:
-    return msgspec.json.encode(value).decode() if value else ""
+    return Effect("custom", step.name, step.handler, address=step.handler)
 
 
 def same_id(one: Any, other: Any) -> bool:
@@ -112,9 +112,7 @@ def site(host: str, port: int, scheme: str) -> str:
 
 def _message(step: Step, params: Mapping[str, Any], chat_id: Any) -> Effect:
     to = unescaped(params.get("chat_id"))
-    own = to is None or same_id(to, chat_id)
-    said = "" if own else str(params.get("text", ""))
-    return Effect("message", step.name, step.handler, "send", to, own, said)
+    return Effect("message", step.name, step.handler, "send", to, own=to is None or same_id(to, chat_id))
 
 
 def _notification(step: Step, params: Mapping[str, Any], chat_id: Any) -> Effect:
@@ -122,9 +120,7 @@ def _notification(step: Step, params: Mapping[str, Any], chat_id: Any) -> Effect
 
 
 def _web(step: Step, params: Mapping[str, Any], chat_id: Any) -> Effect:
-    url = params.get("url")
-    path = "/" + str(url).partition("://")[2].partition("/")[2]
-    return Effect("web", step.name, step.handler, method(params), site_of_url(url), detail="" if path == "/" else path)
+    return Effect("web", step.name, step.handler, method(params), site_of_url(params.get("url")))
 
 
 def _file(step: Step, params: Mapping[str, Any], chat_id: Any) -> Effect:
@@ -134,13 +130,11 @@ def _file(step: Step, params: Mapping[str, Any], chat_id: Any) -> Effect:
 
 def _collection(step: Step, params: Mapping[str, Any], chat_id: Any) -> Effect:
     operation, collection = str(params.get("operation")), unescaped(params.get("collection"))
-    query = "" if operation in ("find", "insert") else _shown(params.get("query")) or "{}"
-    return Effect("collection", step.name, step.handler, operation, collection, own=True, detail=query)
+    return Effect("collection", step.name, step.handler, operation, collection, own=True)
 
 
 def _shortcode(step: Step, params: Mapping[str, Any], chat_id: Any) -> Effect:
-    name, text = str(unescaped(params.get("shortcode"))).upper(), str(unescaped(params.get("params", "")))
-    return Effect("shortcode", step.name, step.handler, text, name)
+    return Effect("shortcode", step.name, step.handler, address=str(unescaped(params.get("shortcode"))).upper())
 
 
 _READERS: dict[str, Callable[[Step, Mapping[str, Any], Any], Effect]] = {

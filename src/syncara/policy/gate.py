@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -15,15 +15,12 @@ from syncara.handlers import web
 from syncara.handlers.failures import FinalError
 from syncara.handlers.rooted import names
 from syncara.policy import judge, quotas, roles, taint
-from syncara.policy.addresses import PublicWeb, judge_url
+from syncara.policy.addresses import DEFAULT_PORTS, PublicWeb, judge_url, parse
 from syncara.policy.effects import effect, effects, same_id, site, steps_of, unescaped
 from syncara.policy.judge import lines_of
 from syncara.policy.plan import plan_hash
 from syncara.policy.policy import CommandKind, Id, Policy, Role
 from syncara.runtimes.driver import Call
-
-APPROVAL_S = 600.0
-"""How long a plan waits for its approval."""
 
 
 class Judgement(NamedTuple):
@@ -33,6 +30,8 @@ class Judgement(NamedTuple):
     verdict: judge.Verdict
     approvers: tuple[Id, ...]
     """Who may approve it; nobody, where nobody is set."""
+    approval_s: int
+    """How many seconds it waits for that."""
 
     @property
     def needs_approval(self) -> bool:
@@ -54,11 +53,21 @@ class Judgement(NamedTuple):
 
 
 class Gate:
-    def __init__(self, policy: Policy, declares: Callable[[str], bool], takes_data: Callable[[str], bool]) -> None:
-        """`declares`: a handler is registered with `ai=True`. `takes_data`: a shortcode's params are data."""
+    def __init__(
+        self,
+        policy: Policy,
+        declares: Callable[[str], bool],
+        takes_data: Callable[[str], bool],
+        secrets: Collection[str] = (),
+    ) -> None:
+        """`declares`: a handler is registered with `ai=True`. `takes_data`: a shortcode's params are data.
+
+        `secrets`: the names of those that there are.
+        """
         self.policy = policy
         self._declares = declares
         self._takes_data = takes_data
+        self._secrets = secrets
 
     def role(self, chat_id: Any, user_id: Any) -> Role:
         return roles.role(self.policy, chat_id, user_id, private=is_private(chat_id, user_id))
@@ -86,21 +95,44 @@ class Gate:
         return found + self._foreign_secrets(workflow) + _out_of_bounds(workflow)
 
     def _foreign_secrets(self, workflow: Workflow) -> list[Problem]:
-        """Secrets that an assistant names and may not."""
-        allowed = self.policy.rules(workflow.chat_id).secrets
-        return [
-            _secret_refused(f"step '{step.name}', field 'params', 'headers'", name)
-            for step in steps_of(workflow)
-            if step.handler == "api_call"
-            for name in sorted(web.secret_names(step.params.get("headers")) - allowed.keys())
-        ]
+        """Secrets that an assistant names and may not, or not where the call goes."""
+        found: list[Problem | None] = []
+        for step in steps_of(workflow):
+            if step.handler == "api_call":
+                there = parse(str(step.params.get("url")).partition("?")[0])
+                where = f"step '{step.name}', field 'params', 'headers'"
+                named = sorted(web.secret_names(step.params.get("headers")))
+                found += [self._secret_refusal(name, there, workflow.chat_id, where) for name in named]
+        return [problem for problem in found if problem is not None]
 
-    def secret(self, name: str, host: str, execution: ExecutionInput) -> Problem | None:
-        """What forbids that a call sends a secret to a host."""
-        hosts = self.policy.rules(execution.chat_id).secrets.get(name, ())
-        if execution.author == "developer" or not set(lines_of(host)).isdisjoint(hosts):
+    def secret(self, name: str, there: web.Site, execution: ExecutionInput) -> Problem | None:
+        """What forbids that a call sends a secret to a site."""
+        if execution.author == "developer":
             return None
-        return _secret_refused(f"host '{host}'", name)
+        return self._secret_refusal(name, there, execution.chat_id, f"host '{there.host}'")
+
+    def _secret_refusal(self, name: str, there: web.Site | None, chat_id: Any, where: str) -> Problem | None:
+        """An assistant's secrets go over https, to the default port or to one that the policy names with the host.
+
+        One that is not there is refused as one that is not named is: which there are is not said. `there`: None for
+        no plain URL, which is refused itself.
+        """
+        hosts = self.policy.rules(chat_id).secrets.get(name, ())
+        message = f"an assistant may not use the secret '{name}' there"
+        if not hosts or name not in self._secrets:
+            fix = "leave it out; the policy file can name the secret, with the hosts that it may be sent to"
+            return Problem("secret_refused", where, message, fix)
+        if there is None:
+            return None
+        if there.scheme != "https":
+            message += ", because it goes over https only"
+            return Problem("secret_refused", where, message, "begin the URL with https://")
+        port = "" if there.port == DEFAULT_PORTS["https"] else f":{there.port}"
+        host = site(there.host, DEFAULT_PORTS["https"], "https")
+        if {line + port for line in lines_of(host)}.isdisjoint(hosts):
+            fix = "call a host that the policy file names for the secret, on a port that it names"
+            return Problem("secret_refused", where, message, fix)
+        return None
 
     def start(
         self,
@@ -130,14 +162,15 @@ class Gate:
         planned = msgspec.structs.replace(workflow, chat_id=chat_id)
         verdict = judge.judge(
             self.policy,
-            effects(planned),
+            effects(planned, context),
             chat_id=chat_id,
             user_id=user_id,
             role=self.role(chat_id, user_id),
             declares=self._declares,
         )
         who = self.approvers(chat_id, user_id, beyond=verdict.beyond) if verdict.decision == "approve" else ()
-        return Judgement(plan_hash(planned, context, start_at), verdict, who)
+        waits_s = self.policy.rules(chat_id).approval_s
+        return Judgement(plan_hash(planned, context, start_at), verdict, who, waits_s)
 
     def approvers(self, chat_id: Any, user_id: Any, *, beyond: bool) -> tuple[Id, ...]:
         private = is_private(chat_id, user_id)
@@ -145,7 +178,7 @@ class Gate:
 
     def may_answer(self, chat_id: Any, asked_by: Any, user_id: Any, *, beyond: bool) -> bool:
         """Whether `user_id` may approve or refuse what `asked_by` asked for in a chat."""
-        return roles.may_approve(user_id, self.approvers(chat_id, asked_by, beyond=beyond))
+        return roles.among(user_id, self.approvers(chat_id, asked_by, beyond=beyond))
 
     # At a handler call: the Guard of runtimes/hands.py.
 
@@ -184,9 +217,10 @@ class Gate:
         asked = effect(written, execution.chat_id)
         planned = {str(asked.address)} if execution.approved else set()
 
-        def allowed(host: str, port: int, scheme: str) -> Problem | None:
+        def allowed(host: str, port: int, scheme: str, method: str) -> Problem | None:
             there, chat_id = site(host, port, scheme), execution.chat_id
-            return judge.check_site(self.policy, there, chat_id=chat_id, method=asked.operation, planned=planned)
+            role = self.role(chat_id, execution.user_id)
+            return judge.check_site(self.policy, there, chat_id=chat_id, role=role, method=method, planned=planned)
 
         return PublicWeb(allowed)
 
@@ -219,9 +253,3 @@ def _path_problem(path: str) -> Problem | None:
     except FinalError as error:
         return error.problem
     return None
-
-
-def _secret_refused(where: str, name: str) -> Problem:
-    message = f"an assistant may not use the secret '{name}' there"
-    fix = "leave it out; the policy file can name the secret, with the hosts that it may be sent to"
-    return Problem("secret_refused", where, message, fix)

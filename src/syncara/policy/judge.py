@@ -3,12 +3,14 @@
 For one effect the handler's line comes first: its `deny` is final. Otherwise the line that names the address decides
 (a host, a shortcode, a file operation …), and without one the handler's line does. What the role takes away, and what
 a custom handler does not declare, comes on top: of several answers the strictest counts, for one effect and for all.
+A role's lines name addresses as the general ones do; there a list leaves nothing to another line.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -17,8 +19,9 @@ from syncara.core.model import Step
 from syncara.handlers.failures import FinalError
 from syncara.handlers.rooted import names, root_of
 from syncara.policy import taint
-from syncara.policy.effects import Effect, effect, same_id
-from syncara.policy.policy import Decision, Grant, Policy, Role, Rules
+from syncara.policy.effects import Effect, effect
+from syncara.policy.policy import Decision, Grant, Policy, Role, RoleRules, Rules
+from syncara.policy.roles import among
 
 DEFAULTS: dict[str, Decision] = dict.fromkeys(
     ("send_message", "database_operation", "file_operation", "api_call", "execute_shortcode"), "approve"
@@ -66,7 +69,7 @@ def judge(
         judged = tuple(Judged(each, "deny", rule) for each in effects)
         return Verdict("deny", judged)
     rules = policy.rules(chat_id)
-    judged = tuple(_judge_one(rules, each, chat_id, role, declares) for each in effects)
+    judged = tuple(_judge_one(rules, each, role, declares) for each in effects)
     found = {each.decision for each in judged}
     return Verdict("deny" if "deny" in found else "approve" if "approve" in found else "allow", judged)
 
@@ -95,13 +98,15 @@ def check_call(
     return _refusal(verdict.decision, verdict.rule, f"step '{step.name}'", approved=approved)
 
 
-def check_site(policy: Policy, site: str, *, chat_id: Any, method: str, planned: Collection[str]) -> Problem | None:
+def check_site(
+    policy: Policy, site: str, *, chat_id: Any, role: Role, method: str, planned: Collection[str]
+) -> Problem | None:
     """Judge a site (`effects.site`) that a request is about to go to, those of redirects too.
 
     `planned`: the sites of the plan's own calls, which `judge` has seen, and a person where it had to be one.
     """
     rules = policy.rules(chat_id)
-    decision, rule = _combined(_handler_line(rules, "api_call"), _web(rules, site, method))
+    decision, rule = _ruling(rules, role, "api_call", partial(_web, site=site, method=method))
     return _refusal(decision, rule, f"site '{site}'", approved=site in planned)
 
 
@@ -114,33 +119,62 @@ def _refusal(decision: Decision, rule: str, where: str, *, approved: bool) -> Pr
     return None
 
 
-def _judge_one(rules: Rules, asked: Effect, chat_id: Any, role: Role, declares: Declares) -> Judged:
-    if asked.kind == "message" and asked.operation == "send":
-        asked = _owned(asked, asked.address is None or same_id(asked.address, chat_id))
-    elif asked.kind == "collection":
+def _judge_one(rules: Rules, asked: Effect, role: Role, declares: Declares) -> Judged:
+    root = ""
+    if asked.kind == "collection":
         asked = _owned(asked, asked.address not in rules.collections.shared)
     elif asked.kind == "file":
-        asked = _owned(asked, _root(rules, asked) is None)
-    handler = _handler_line(rules, asked.handler)
-    decision, rule = _combined(handler, _line(rules, asked))
-    taken = rules.role[role].handlers.get(asked.handler, "allow")
-    if _STRICTNESS[taken] > _STRICTNESS[decision]:
-        decision, rule = taken, f'role.{role}.handlers.{asked.handler} = "{taken}"'
+        root = _root(rules, asked)
+        asked = _owned(asked, not root)
+    decision, rule = _ruling(rules, role, asked.handler, partial(_line, asked=asked, root=root))
     if asked.kind == "custom" and decision == "allow" and not declares(asked.handler):
         decision, rule = "approve", f"the handler '{asked.handler}' is not registered with ai=True"
     return Judged(asked, decision, rule)
 
 
-def _root(rules: Rules, asked: Effect) -> str | None:
-    """The shared root that a file lies in; a path that leads nowhere lies in none, and is refused elsewhere."""
+def _root(rules: Rules, asked: Effect) -> str:
+    """The shared root that a file lies in, or ""; a path that leads nowhere lies in none, and is refused elsewhere."""
     try:
-        return root_of(names(str(asked.address)), rules.roots)
+        return root_of(names(str(asked.address)), rules.roots) or ""
     except FinalError:
-        return None
+        return ""
 
 
 def _owned(asked: Effect, own: bool) -> Effect:
     return asked if asked.own is own else msgspec.structs.replace(asked, own=own)
+
+
+class _Lines(NamedTuple):
+    """Lines about addresses: those of a chat, or what a role takes away from them."""
+
+    of: Rules | RoleRules
+    place: str = ""
+    """What stands before their names."""
+    unnamed: Decision | None = None
+    """What a list says of what is not in it; None: nothing."""
+
+    def words(self, name: str, word: Decision) -> Ruling:
+        return word, f'{self.place}{name} = "{word}"'
+
+    def listed(self, name: str, what: str, *, named: bool) -> Ruling | None:
+        if named:
+            return "allow", f"{self.place}{name} names {what}"
+        return self.unnamed and (self.unnamed, f"{self.place}{name} does not name {what}")
+
+    def granted(self, name: str, grant: Grant, operation: str) -> Ruling | None:
+        if isinstance(grant, str):
+            return self.words(name, grant)
+        return self.listed(name, operation, named=operation in grant)
+
+
+def _ruling(rules: Rules, role: Role, handler: str, line: Callable[[_Lines], Ruling | None]) -> Ruling:
+    """What becomes of a call of a handler: `line` is what lines say of where it goes."""
+    named = _handler_line(rules, handler)
+    general = named if named[0] == "deny" else line(_Lines(rules)) or named
+    taken = _Lines(rules.role[role], f"role.{role}.", "approve")
+    word = taken.of.handlers.get(handler)
+    by_role = (word and taken.words(f"handlers.{handler}", word), line(taken))
+    return max((general, *filter(None, by_role)), key=lambda ruling: _STRICTNESS[ruling[0]])
 
 
 def _handler_line(rules: Rules, handler: str) -> Ruling:
@@ -149,49 +183,39 @@ def _handler_line(rules: Rules, handler: str) -> Ruling:
     return decision, f'handlers.{handler} = "{decision}"' + ("" if named else " by default")
 
 
-def _combined(handler: Ruling, line: Ruling | None) -> Ruling:
-    return handler if line is None or handler[0] == "deny" else line
-
-
-def _line(rules: Rules, asked: Effect) -> Ruling | None:
-    """What the policy says of the address; None: nothing."""
+def _line(lines: _Lines, asked: Effect, root: str) -> Ruling | None:
+    """What lines say of an address; None: nothing. `root`: the shared one that a file lies in, or ""."""
+    of = lines.of
     match asked:
         case Effect(kind="message", own=True):
             return "allow", "a chat's own messages need no approval"
-        case Effect(kind="message", address=to) if any(same_id(to, each) for each in rules.send_to):
-            return "allow", f"send_to names chat {to!r}"
+        case Effect(kind="message", own=False, address=to) if of.send_to is not None:
+            return lines.listed("send_to", f"chat {to!r}", named=among(to, of.send_to))
         case Effect(kind="web", address=str(site)):
-            return _web(rules, site, asked.operation)
+            return _web(lines, site, asked.operation)
         case Effect(kind="web"):
             return "deny", "the URL names no plain host"
-        case Effect(kind="file", own=False):
-            name = str(_root(rules, asked))
-            return _granted(f"roots.{name}.files", rules.roots[name].files, asked.operation)
-        case Effect(kind="file"):
-            return _granted("files", rules.files, asked.operation)
-        case Effect(kind="collection", own=False, address=str(name)):
-            return _granted(f'collections.shared."{name}"', rules.collections.shared[name], asked.operation)
-        case Effect(kind="collection"):
-            return _granted("collections.own", rules.collections.own, asked.operation)
-        case Effect(kind="shortcode", address=str(name)) if name in rules.shortcodes:
-            return rules.shortcodes[name], f'shortcodes."{name}" = "{rules.shortcodes[name]}"'
+        case Effect(kind="file") if not root:
+            return lines.granted("files", of.files, asked.operation)
+        case Effect(kind="file") if (shared := of.roots.get(root)) is not None:
+            return lines.granted(f"roots.{root}.files", shared.files, asked.operation)
+        case Effect(kind="collection", own=True):
+            return lines.granted("collections.own", of.collections.own, asked.operation)
+        case Effect(kind="collection", address=str(name)) if name in of.collections.shared:
+            return lines.granted(f'collections.shared."{name}"', of.collections.shared[name], asked.operation)
+        case Effect(kind="shortcode", address=str(name)) if name in of.shortcodes:
+            return lines.words(f'shortcodes."{name}"', of.shortcodes[name])
     return None
 
 
-def _web(rules: Rules, site: str, method: str) -> Ruling | None:
+def _web(lines: _Lines, site: str, method: str) -> Ruling | None:
     """The line that names the host most exactly; its port does not matter."""
     host = site.rpartition(":")[0] if ":" in site and not site.endswith("]") else site
-    name = next((name for name in lines_of(host) if name in rules.web), None)
-    return None if name is None else _granted(f'web."{name}"', rules.web[name], method)
+    name = next((name for name in lines_of(host) if name in lines.of.web), None)
+    return None if name is None else lines.granted(f'web."{name}"', lines.of.web[name], method)
 
 
 def lines_of(host: str) -> list[str]:
     """How a policy can name a host, the most exact first."""
     labels = host.split(".")
     return [host, *("*." + ".".join(labels[n:]) for n in range(1, len(labels))), "*"]
-
-
-def _granted(name: str, grant: Grant, operation: str) -> Ruling | None:
-    if isinstance(grant, str):
-        return grant, f'{name} = "{grant}"'
-    return ("allow", f"{name} names {operation}") if operation in grant else None

@@ -19,6 +19,7 @@ import msgspec
 from syncara.core.check import shown
 from syncara.core.errors import Problem, ValidationError, nearest
 from syncara.core.model import Author
+from syncara.policy.addresses import PORTS
 from syncara.policy.quotas import UNLIMITED, Quotas
 
 Id = int | str
@@ -33,18 +34,8 @@ CommandKind = Literal["reads", "makes", "acts"]
 COMMAND_KINDS: tuple[CommandKind, ...] = get_args(CommandKind)
 FILE_OPERATIONS = ("read", "write", "append", "delete")
 COLLECTION_OPERATIONS = ("find", "insert", "update", "delete")
+APPROVAL_S_MAX = 30 * 86_400
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
-
-
-class RoleRules(msgspec.Struct, frozen=True):
-    """What one role may ask for at the most."""
-
-    commands: tuple[CommandKind, ...] = COMMAND_KINDS
-    handlers: dict[str, Decision] = {}
-
-
-def _roles() -> dict[str, RoleRules]:
-    return {"owner": RoleRules(), "approver": RoleRules(), "member": RoleRules(), "stranger": RoleRules(())}
 
 
 class Collections(msgspec.Struct, frozen=True):
@@ -63,11 +54,38 @@ class Root(msgspec.Struct, frozen=True):
     """What needs no approval there."""
 
 
+class RoleRoot(msgspec.Struct, frozen=True):
+    files: Grant = "allow"
+
+
+class RoleRules(msgspec.Struct, frozen=True):
+    """What one role may ask for at the most: lines as in `Rules`, which take away from those and add nothing.
+
+    A list names what it takes nothing away from; everything else that the line is about needs approval.
+    """
+
+    commands: tuple[CommandKind, ...] = COMMAND_KINDS
+    handlers: dict[str, Decision] = {}
+    send_to: tuple[Id, ...] | None = None
+    """None: nothing is taken away."""
+    files: Grant = "allow"
+    roots: dict[str, RoleRoot] = {}
+    web: dict[str, Grant] = {}
+    collections: Collections = Collections(own="allow")
+    shortcodes: dict[str, Decision] = {}
+
+
+def _roles() -> dict[str, RoleRules]:
+    return {"owner": RoleRules(), "approver": RoleRules(), "member": RoleRules(), "stranger": RoleRules(())}
+
+
 class Rules(msgspec.Struct, frozen=True):
     """What holds in one chat; its fields, and theirs, are named as in the file."""
 
     approvers: tuple[Id, ...] = ()
     """Who may approve here, beside the owners."""
+    approval_s: int = 600
+    """How many seconds a plan waits for its approval."""
     members: tuple[Id, ...] | None = None
     """Who may ask for anything at all; None: anyone."""
     send_to: tuple[Id, ...] = ()
@@ -84,7 +102,8 @@ class Rules(msgspec.Struct, frozen=True):
     shortcodes: dict[str, Decision] = {}
     """By name, in upper case."""
     secrets: dict[str, tuple[str, ...]] = {}
-    """Which secrets an assistant may name, and the hosts that each may be sent to."""
+    """Which secrets an assistant may name, and the hosts that each may be sent to: over https, on its port or on one
+    that is written behind the host."""
     role: dict[str, RoleRules] = msgspec.field(default_factory=_roles)
     quotas: Quotas = Quotas()
 
@@ -122,27 +141,54 @@ def load(path: str | os.PathLike[str]) -> Policy:
 def read(raw: Mapping[str, Any], where: str = "policy") -> Policy:
     """The policy of a parsed file. Raises ValidationError with everything that is wrong in it."""
     reader = _Reader(where)
-    given = reader.table(raw, "", {**reader.shared_lines(), "owners": reader.ids, "chat": reader.chats})
+    lines = {**reader.shared_lines(), "owners": reader.ids, "chat": reader.chats}
+    given = reader.table({key: line for key, line in raw.items() if key != "approvers"}, "", lines)
+    if "approvers" in raw:
+        reader.refuse_general("approvers")
     if reader.problems:
         raise ValidationError(reader.problems)
     owners, chats = given.pop("owners", ()), given.pop("chat", {})
     developer = given.get("quotas", {}).pop("developer", {})
     general = _over(GENERAL, given)
-    return Policy(
-        owners,
-        general,
-        {chat_id: _over(general, lines) for chat_id, lines in chats.items()},
-        _over(UNLIMITED, developer),
-    )
+    rules = {chat_id: _over(general, lines) for chat_id, lines in chats.items()}
+    policy = Policy(owners, general, rules, _over(UNLIMITED, developer))
+    if problems := _unshared(policy, where):
+        raise ValidationError(problems)
+    return policy
 
 
-def unknown_names(policy: Policy, handlers: Collection[str], shortcodes: Collection[str]) -> list[Problem]:
-    """Handlers and shortcodes that the policy names and nobody has registered: slips that would leave a gap."""
+def _unshared(policy: Policy, where: str) -> list[Problem]:
+    """Roots and shared collections that a role's lines name and no chat has: slips that would take nothing away."""
+    everywhere = (policy.general, *policy.chats.values())
+    roots = {name for rules in everywhere for name in rules.roots}
+    shared = {name for rules in everywhere for name in rules.collections.shared}
+    found: dict[Problem, None] = {}
+    for role, taken in ((role, taken) for rules in everywhere for role, taken in rules.role.items()):
+        tables = (("roots", taken.roots, roots), ("collections.shared", taken.collections.shared, shared))
+        for table, name, known in ((table, name, known) for table, names, known in tables for name in names):
+            if name not in known:
+                here = _joined(f"{where}, role.{role}.{table}", name)
+                fix = nearest(name, known) or f"name it in {table} as well"
+                found[Problem("unknown_key", here, f"there is no '{name}' in {table}", fix)] = None
+    return list(found)
+
+
+def unknown_names(
+    policy: Policy, handlers: Collection[str], shortcodes: Collection[str], secrets: Collection[str]
+) -> list[Problem]:
+    """What the policy names and is not there: slips that would leave a gap, or a secret that nobody can use."""
     found: dict[Problem, None] = {}
     for rules in (policy.general, *policy.chats.values()):
-        named = [*rules.handlers, *(name for role in rules.role.values() for name in role.handlers)]
-        for what, names, known in (("handler", named, handlers), ("shortcode", rules.shortcodes, shortcodes)):
-            for name in sorted(set(names) - set(known)):
+        all_lines: list[Rules | RoleRules] = [rules, *rules.role.values()]
+        named = {name for lines in all_lines for name in lines.handlers}
+        called = {name for lines in all_lines for name in lines.shortcodes}
+        kinds = (
+            ("handler", named, handlers),
+            ("shortcode", called, shortcodes),
+            ("secret", rules.secrets.keys(), secrets),
+        )
+        for what, names, known in kinds:
+            for name in sorted(names - set(known)):
                 fix = nearest(name, known) or f"the {what}s are " + ", ".join(sorted(known))
                 problem = Problem(f"unknown_{what}", f"policy, {what} '{name}'", f"there is no {what} '{name}'", fix)
                 found[problem] = None
@@ -150,17 +196,20 @@ def unknown_names(policy: Policy, handlers: Collection[str], shortcodes: Collect
 
 
 def misplaced_roots(policy: Policy, workspace: Path, apart: Mapping[str, Path]) -> list[Problem]:
-    """Roots that overlap with what no chat may reach through them; `apart` says by its name what that is."""
+    """Roots that overlap with what no chat may reach through them, or with each other: two lines about one file.
+
+    `apart` says by its name what is not to be reached.
+    """
     found: dict[Problem, None] = {}
     for rules in (policy.general, *policy.chats.values()):
-        for name, root in rules.roots.items():
-            folder = Path(os.path.realpath(workspace / root.path))
-            for what, path in apart.items():
-                there = Path(os.path.realpath(path))
-                if there.is_relative_to(folder) or folder.is_relative_to(there):
+        folders = {f"roots.{name}": workspace / root.path for name, root in rules.roots.items()}
+        real = {name: Path(os.path.realpath(path)) for name, path in {**apart, **folders}.items()}
+        for name in folders:
+            for what, there in real.items():
+                folder = real[name]
+                if what != name and (there.is_relative_to(folder) or folder.is_relative_to(there)):
                     message = f"its folder {folder} holds {what}, or lies in it"
-                    problem = Problem("root_refused", f"policy, roots.{name}", message, "name a folder of its own")
-                    found[problem] = None
+                    found[Problem("root_refused", f"policy, {name}", message, "name a folder of its own")] = None
     return list(found)
 
 
@@ -191,17 +240,24 @@ class _Reader:
     def shared_lines(self) -> dict[str, Parse]:
         """What the general part and the part of one chat have in common."""
         return {
+            "approval_s": self._approval_s,
             "members": self._members,
+            **self._effect_lines(self._root),
+            "secrets": self._names(self._hosts),
+            "role": self._roles,
+            "quotas": self._quotas,
+        }
+
+    def _effect_lines(self, root: Parse) -> dict[str, Parse]:
+        """What the rules of a chat and those of a role have in common; `root` reads one of `roots`."""
+        return {
             "send_to": self.ids,
             "files": self._grant(FILE_OPERATIONS),
-            "roots": self._names(self._root, self._root_name),
+            "roots": self._names(root, self._root_name),
             "handlers": self._names(self._decision),
             "web": self._names(self._grant(METHODS), self._host),
             "collections": self._collections,
             "shortcodes": self._names(self._decision, self._shortcode),
-            "secrets": self._names(self._hosts),
-            "role": self._roles,
-            "quotas": self._quotas,
         }
 
     def table(self, value: Any, place: str, lines: Mapping[str, Parse]) -> dict[str, Any]:
@@ -238,6 +294,18 @@ class _Reader:
 
     def _members(self, value: Any, place: str) -> tuple[Id, ...] | None:
         return None if value == "anyone" else self.ids(value, place)
+
+    def refuse_general(self, key: str) -> None:
+        """For a line that there is, but not in the general part."""
+        fix = "write it below a [[chat]]; owners may approve everywhere"
+        self._refuse("unknown_key", key, f"'{key}' is a line of one chat", fix)
+
+    def _approval_s(self, value: Any, place: str) -> int:
+        if type(value) is not int or not 1 <= value <= APPROVAL_S_MAX:
+            message = f"it must be a whole number of seconds, from 1 to {APPROVAL_S_MAX}, and is {shown(value)}"
+            self._refuse("wrong_value", place, message, "write 600 for ten minutes; thirty days are the most")
+            return 1
+        return value
 
     def _decision(self, value: Any, place: str) -> Any:
         return self._one_of(value, place, get_args(Decision))
@@ -298,7 +366,16 @@ class _Reader:
         if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
             self._refuse("wrong_type", place, f"it must be a list of hosts, and is {shown(value)}", "write a list")
             return ()
-        return tuple(self._host(entry, place) for entry in value)
+        return tuple(self._host_and_port(entry, place) for entry in value)
+
+    def _host_and_port(self, text: str, place: str) -> str:
+        """A host, with its port where that is not the one of https."""
+        host = re.sub(r":\d*\Z", "", text, flags=re.ASCII)
+        port = text[len(host) :]
+        if port and port not in (f":{each}" for each in PORTS):
+            fix = "the ports are " + ", ".join(map(str, sorted(PORTS)))
+            self._refuse("wrong_value", place, f"{port[1:] or 'nothing'} is no port of web servers", fix)
+        return self._host(host, place) + ("" if port == ":443" else port)
 
     def _shortcode(self, key: str, place: str) -> str:
         name = key.upper()
@@ -332,11 +409,13 @@ class _Reader:
             self._refuse("wrong_value", place, message, "write it without '~' and '..'")
         return value
 
-    def _roles(self, value: Any, place: str) -> dict[str, Any]:
-        def role(value: Any, place: str) -> dict[str, Any]:
-            commands: Parse = lambda value, place: self._list_of(value, place, COMMAND_KINDS)  # noqa: E731
-            return self.table(value, place, {"commands": commands, "handlers": self._names(self._decision)})
+    def _role_root(self, value: Any, place: str) -> RoleRoot:
+        return RoleRoot(**self.table(value, place, {"files": self._grant(FILE_OPERATIONS)}))
 
+    def _roles(self, value: Any, place: str) -> dict[str, Any]:
+        commands: Parse = lambda value, place: self._list_of(value, place, COMMAND_KINDS)  # noqa: E731
+        lines = {"commands": commands, **self._effect_lines(self._role_root)}
+        role: Parse = lambda value, place: self.table(value, place, lines)  # noqa: E731
         return self.table(value, place, dict.fromkeys(("owner", "approver", "member"), role))
 
     def _quotas(self, value: Any, place: str) -> dict[str, Any]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import msgspec
 
 from syncara import answers
 from syncara.answers import Answer, Form, Language, PlannedEffect, Wait
+from syncara.core.errors import Problem
 from syncara.core.graph import Plan
 from syncara.core.machine import JITTER_MAX, is_seconds
 from syncara.core.model import CORE_HANDLERS, DELAY, GROUP, Step, Workflow
@@ -23,7 +22,8 @@ class Preview(msgspec.Struct, frozen=True):
     plan_hash: str
     """Of the definition with its context and start: what an approval is for, and what then runs."""
     decision: Decision
-    """What becomes of the plan when an assistant asks for it: the strictest of its effects."""
+    """What becomes of the plan when an assistant asks for it: the strictest of its effects, or `deny` where one
+    question to a person could not show all that needs approval."""
     judged: tuple[Judged, ...]
     """Each step's effect, with what the policy says of it and the line that says so."""
     approvers: tuple[Id, ...]
@@ -48,25 +48,24 @@ class Preview(msgspec.Struct, frozen=True):
         return tuple(each.effect for each in self.judged)
 
 
-class _Course(NamedTuple):
-    """How a run can go."""
-
-    waits: tuple[Wait, ...]
-    longest_s: float
-    attempts: int
-
-
 def preview(workflow: Workflow, judgement: Judgement, language: Language = "en", form: Form = "plain") -> Preview:
     """For a definition in which `core.check.problems` finds nothing, and what `Gate.plan` says of it."""
-    course = _course(workflow)
-    text = answers.render(_answer(workflow, judgement, course), language, form)
-    verdict = judgement.verdict
-    return Preview(judgement.hash, verdict.decision, verdict.judged, judgement.approvers, *course, text)
+    found = _planned(workflow, judgement)
+    return Preview(
+        judgement.hash,
+        found.decision,
+        judgement.verdict.judged,
+        judgement.approvers,
+        tuple(found.waits),
+        found.longest_s,
+        found.attempts,
+        answers.render(answers.plan(found), language, form),
+    )
 
 
 def answer(workflow: Workflow, judgement: Judgement) -> Answer:
     """`Preview.text`, before it has a language and a form."""
-    return _answer(workflow, judgement, _course(workflow))
+    return answers.plan(_planned(workflow, judgement))
 
 
 def planned(effect: Effect, decision: Decision = "approve", rule: str = "") -> PlannedEffect:
@@ -74,21 +73,35 @@ def planned(effect: Effect, decision: Decision = "approve", rule: str = "") -> P
     return PlannedEffect(**msgspec.structs.asdict(effect), decision=decision, rule=rule)
 
 
-def _answer(workflow: Workflow, judgement: Judgement, course: _Course) -> Answer:
-    verdict = judgement.verdict
-    found = [planned(each.effect, each.decision, each.rule) for each in verdict.judged]
-    return answers.plan(
-        answers.Planned(workflow, judgement.hash, verdict.decision, found, judgement.approvers, *course)
+def too_much(judgement: Judgement) -> list[Problem]:
+    """What keeps a plan from being asked about: a person could not be shown all that they would approve."""
+    rows = answers.question_rows(_effects(judgement))
+    if not rows.hidden:
+        return []
+    message = (
+        f"{len(rows.lines) + rows.hidden} different things of it need a person's approval, "
+        f"and one question has room for {len(rows.lines)}"
     )
+    return [Problem("too_many_effects", "", message, "split it into workflows that each go to fewer places")]
 
 
-def _course(workflow: Workflow) -> _Course:
+def _effects(judgement: Judgement) -> list[PlannedEffect]:
+    return [planned(each.effect, each.decision, each.rule) for each in judgement.verdict.judged]
+
+
+def _planned(workflow: Workflow, judgement: Judgement) -> answers.Planned:
     plan = Plan(workflow)
-    calls = [step for step in plan.steps if step.handler not in CORE_HANDLERS]
-    return _Course(
-        tuple(wait for step in plan.steps if (wait := _wait(step)) is not None),
+    refused = bool(too_much(judgement))
+    return answers.Planned(
+        workflow,
+        judgement.hash,
+        "deny" if refused else judgement.verdict.decision,
+        _effects(judgement),
+        judgement.approvers,
+        [wait for step in plan.steps if (wait := _wait(step)) is not None],
         longest_s(plan),
-        sum(1 + _retries(workflow, step) for step in calls),
+        sum(1 + _retries(workflow, step) for step in plan.steps if step.handler not in CORE_HANDLERS),
+        refused,
     )
 
 

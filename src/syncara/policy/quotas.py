@@ -5,13 +5,14 @@ The engine's own limits (`core.limits`) hold for everyone; these are narrower, a
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import msgspec
 
 from syncara.core.errors import Problem
 from syncara.core.limits import GROUP_TASKS_MAX, KIB, MIB
-from syncara.core.model import DELAY, Step, Workflow
+from syncara.core.model import CONDITION_CHECK, DELAY, Step, Workflow
 from syncara.policy.effects import steps_of
 
 
@@ -84,9 +85,11 @@ def _step_problems(quotas: Quotas, step: Step) -> list[Problem]:
     size, fix = len(msgspec.json.encode(step.params)), "store the data elsewhere and pass a reference"
     found = _exceeded(quotas, "params_bytes", size, f"{where} 'params'", fix)
     found += _exceeded(quotas, "retries", step.retry_count, f"{where} 'retry_count'", "lower it")
-    if step.condition is not None:
-        fix = "compute the value in a step of its own, with save_as, and compare that"
-        found += _exceeded(quotas, "condition_chars", len(step.condition), f"{where} 'condition'", fix)
+    asked = step.params.get("condition") if step.handler == CONDITION_CHECK else None
+    for condition, place in ((step.condition, "'condition'"), (asked, "'params', 'condition'")):
+        if isinstance(condition, str):
+            fix = "compute the value in a step of its own, with save_as, and compare that"
+            found += _exceeded(quotas, "condition_chars", len(condition), f"{where} {place}", fix)
     if step.handler == DELAY:
         # What a placeholder will give is not known yet, and the run's whole time bounds it.
         found += _exceeded(quotas, "longest_s", step.params.get("seconds"), f"{where} 'params'", "wait for less time")
@@ -114,5 +117,6 @@ def _exceeded(quotas: Quotas, name: str, value: Any, where: str, fix: str) -> li
     limit = getattr(quotas, name)
     if limit is None or not isinstance(value, int | float) or value <= limit:
         return []
-    message = f"{name} is {value:.15g}; the limit is {limit} (quotas.{name})"
+    shown = math.ceil(value) if math.isfinite(value) else value  # up, so that what is beyond the limit reads so
+    message = f"{name} is {shown}; the limit is {limit} (quotas.{name})"
     return [Problem("quota_exceeded", where, message, fix)]

@@ -12,11 +12,11 @@ from syncara.policy.policy import CommandKind, Id, Policy, Role
 def role(policy: Policy, chat_id: Any, user_id: Any, *, private: bool) -> Role:
     """`private`: the chat is one person's with the bot, and that person is the user (on Telegram both ids are one)."""
     rules = policy.rules(chat_id)
-    if _among(user_id, policy.owners):
+    if among(user_id, policy.owners):
         return "owner"
-    if _among(user_id, rules.approvers):
+    if among(user_id, rules.approvers):
         return "approver"
-    if rules.members is not None and not _among(user_id, rules.members):
+    if rules.members is not None and not among(user_id, rules.members):
         return "stranger"
     if private and user_id is not None and not (policy.owners or rules.approvers):
         return "approver"
@@ -31,20 +31,15 @@ def may_ask(policy: Policy, chat_id: Any, role: Role, kind: CommandKind) -> bool
 def approvers(policy: Policy, chat_id: Any, user_id: Any, *, private: bool, beyond: bool) -> tuple[Id, ...]:
     """Who may approve a plan that `user_id` asked for in a chat.
 
-    The owners and the chat's approvers. Where neither are set, the person of a private chat, for what stays in that
-    chat: `beyond` (`Verdict.beyond`) says that it does not.
+    The owners and the chat's approvers; but what reaches beyond the chat (`Verdict.beyond`), the owners alone, where
+    some are set. Where neither are, the person of a private chat, for what stays in it.
     """
-    configured = (*policy.owners, *policy.rules(chat_id).approvers)
-    if configured:
-        return tuple(dict.fromkeys(configured))
+    here = policy.rules(chat_id).approvers
+    if policy.owners or here:
+        return tuple(dict.fromkeys(policy.owners if beyond and policy.owners else (*policy.owners, *here)))
     alone = private and role(policy, chat_id, user_id, private=True) == "approver"
     return (user_id,) if alone and not beyond else ()
 
 
-def may_approve(who: Any, approvers: Iterable[Id]) -> bool:
-    """Whether `who` is among those that `approvers` gave."""
-    return _among(who, approvers)
-
-
-def _among(user_id: Any, ids: Iterable[Id]) -> bool:
-    return any(same_id(user_id, each) for each in ids)
+def among(who: Any, ids: Iterable[Id]) -> bool:
+    return any(same_id(who, each) for each in ids)

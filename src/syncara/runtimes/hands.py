@@ -34,10 +34,10 @@ Report = Callable[[int, Outcome], None]
 
 
 class Guard(Protocol):
-    """Judges the calls of what an assistant wrote."""
+    """Judges calls."""
 
     def refuses(self, call: Call) -> Problem | None:
-        """What keeps a call from being made; its params are rendered."""
+        """What keeps a call of what an assistant wrote from being made; its params are rendered."""
 
     def result_bytes_max(self, call: Call) -> int:
         """How large its result may be as JSON."""
@@ -152,7 +152,7 @@ class Hands:
         return self._success(call, value)
 
     def _success(self, call: Call, value: Any) -> Outcome:
-        if self._guard is None or call.execution.author == "developer":
+        if self._guard is None:
             return driver.success(call, value, self._clock.now())
         return driver.success(call, value, self._clock.now(), self._guard.result_bytes_max(call))
 

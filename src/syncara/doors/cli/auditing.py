@@ -9,7 +9,17 @@ import msgspec
 
 from syncara.doors.cli import options, output
 from syncara.doors.cli.database import auditing
-from syncara.policy.audit import ApprovalAnswered, Effect, Entry, Finding, PlanJudged, ReplyTaken, Sealed, Steered
+from syncara.policy.audit import (
+    AnswerRefused,
+    ApprovalAnswered,
+    Effect,
+    Entry,
+    Finding,
+    PlanJudged,
+    ReplyTaken,
+    Sealed,
+    Steered,
+)
 
 LISTED = 50
 SHORT_HASH = 12
@@ -107,6 +117,9 @@ def _said(entry: Entry) -> str:
         case ApprovalAnswered():
             plan = f"plan {_short(entry.plan_hash)} for {entry.execution_id}"
             return f"approval {entry.approval_id} of {plan}: {entry.answer} by {entry.user_id!r}"
+        case AnswerRefused():
+            tried = f"{entry.user_id!r} tried to {entry.answer} it"
+            return f"approval {entry.approval_id} for {entry.execution_id}: {tried} ({entry.code})"
         case Effect():
             words = (entry.handler, entry.operation, entry.address)
             what = " ".join(str(word) for word in words if word not in ("", None))

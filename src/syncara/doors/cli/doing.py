@@ -189,7 +189,7 @@ def _value(field: Field, typed: Any) -> Any:
 
 async def _ask(processor: MultiStepProcessor, shortcode: str, fields: dict[str, Any], chat_id: Any) -> Reply:
     try:
-        return await processor.give_command(shortcode, fields, chat_id=chat_id)
+        return await processor.give_command(shortcode, fields, chat_id=chat_id, language="en")
     except DatabaseBusy as busy:
         holder = f"process {busy.pid}" if busy.pid else "another process"
         message = f"{holder} runs this database, and only it can do this"

@@ -50,7 +50,7 @@ def preview(
         with runner(scratch if file else database, handler_files, read_only=not file) as processor:
             workflow_id = define(processor, read_file(target, scratch) if file else stored(database, target).id)
             context = options.merged(contexts)
-            found = processor.preview(workflow_id, context, chat_id=chat_id, user_id=user_id)
+            found = processor.preview(workflow_id, context, chat_id=chat_id, user_id=user_id, language="en")
     if as_json:
         output.emit({"preview": msgspec.to_builtins(found)})
     else:
