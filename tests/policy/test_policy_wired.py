@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from syncara import ExecutionStatus, MultiStepProcessor
-from syncara.handlers.web import Site
+from syncara.handlers.http import Site
 from syncara.policy.gate import Gate
 from syncara.policy.policy import Policy, read
 from tests.replies.support import Chats

@@ -30,6 +30,7 @@ from syncara.abc import ExecutionInput, Handler
 from syncara.core.limits import MIB
 from syncara.handlers import http_client, web
 from syncara.handlers.failures import FinalError
+from syncara.handlers.http import Site
 from syncara.policy.secrets import CHARS_MIN, MASK, Secrets
 from syncara.runtimes.driver import StepInput
 from tests.cli.support import clean, syncara
@@ -628,9 +629,9 @@ async def test_an_assistant_may_use_no_secret_by_default(server: Server, no_addr
 
 async def test_the_hook_decides_by_name_site_and_execution(server: Server, no_address_is_own: None) -> None:
     """It is asked for each secret, with the site that is connected to; what it returns is the error."""
-    asked: list[tuple[str, web.Site, object]] = []
+    asked: list[tuple[str, Site, object]] = []
 
-    def may_use(name: str, there: web.Site, execution: ExecutionInput) -> Problem | None:
+    def may_use(name: str, there: Site, execution: ExecutionInput) -> Problem | None:
         asked.append((name, there, execution))
         return None if (name, there.host) == ("TOKEN", "127.0.0.1") else Problem("denied", "here", "not there", "try")
 
@@ -643,7 +644,7 @@ async def test_the_hook_decides_by_name_site_and_execution(server: Server, no_ad
     for url, headers in ((server.url("/", "LocalHost"), BEARER), (server.url(), {"X": "{secret.PASSWORD}"})):
         assert "denied: here: not there (try)" == str(await error_of(handler, url, headers, by_assistant))
     assert 1 == len(server.seen)
-    here = web.Site("127.0.0.1", server.port, "http")
+    here = Site("127.0.0.1", server.port, "http")
     assert [("TOKEN", here), ("TOKEN", here._replace(host="localhost")), ("PASSWORD", here)] == [
         each[:2] for each in asked
     ]

@@ -29,7 +29,7 @@ import httpx2
 from syncara.core.errors import SyncaraError
 from syncara.core.limits import MIB, SECONDS_MAX
 from syncara.handlers.failures import FinalError
-from syncara.handlers.web import NO_SECRETS, Connect, Guard, Reply, Request, Secrets, Site, refuse
+from syncara.handlers.http import NO_SECRETS, Connect, Guard, Reply, Request, Secrets, Site, refuse
 
 logger = logging.getLogger("syncara")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import re
 import traceback
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import Annotated, Any, NamedTuple, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
@@ -15,66 +15,8 @@ from syncara.abc import ExecutionInput, Handler, StepInput
 from syncara.core.errors import NonRetryableError, Problem, SyncaraError, nearest
 from syncara.core.model import StepResult
 from syncara.handlers.failures import FinalError, literal_problems
+from syncara.handlers.http import NO_SECRETS, Connect, Guard, Reply, Request, Secrets, Site, refuse
 from syncara.handlers.registry import struct_check
-
-Connect = Callable[[str, int], Awaitable[str]]
-"""Called with host and port before each connection, those of redirects too. It returns the IP address to connect to,
-so that what it judged is what is used, or raises what forbids it: NonRetryableError or an error derived from it."""
-
-
-class Guard(Protocol):
-    """Judges where a call goes that an assistant wrote. Each method returns what forbids it, or None."""
-
-    def url(self, url: str) -> Problem | None:
-        """The URL as it was written, once."""
-
-    def site(self, host: str, port: int, scheme: str, method: str) -> Problem | None:
-        """Where a request is about to go, those of redirects too. IPv6 addresses have no brackets."""
-
-    def addresses(self, host: str, addresses: Sequence[str]) -> Problem | None:
-        """All that the one look-up of the host gave. Nothing else is connected to."""
-
-
-class Secrets(Protocol):
-    """Values that headers may hold, by name, and what keeps them from being seen."""
-
-    @property
-    def names(self) -> Collection[str]: ...
-
-    def value(self, name: str) -> str:
-        """Raises KeyError."""
-
-    def mask(self, text: str, *, cut: bool = False) -> str:
-        """The text without any of them. `cut`: it was cut off, perhaps in the middle of one."""
-
-    def mask_json(self, value: Any) -> Any:
-        """A JSON value without any of them."""
-
-
-class _NoSecrets:
-    names = ()
-
-    def value(self, name: str) -> str:
-        raise KeyError(name)
-
-    def mask(self, text: str, *, cut: bool = False) -> str:
-        return text
-
-    def mask_json(self, value: Any) -> Any:
-        return value
-
-
-NO_SECRETS: Secrets = _NoSecrets()
-
-
-class Site(NamedTuple):
-    """Where a URL leads."""
-
-    host: str
-    """In lower case; an IPv6 address without brackets."""
-    port: int
-    scheme: str
-
 
 MayUse = Callable[[str, Site, ExecutionInput], Problem | None]
 """Called with the name of a secret, the site that it is for and the execution that is about to send it there: what
@@ -102,28 +44,6 @@ class ApiCallParams(msgspec.Struct, forbid_unknown_fields=True):
     """Sent as a web form is (application/x-www-form-urlencoded)."""
     timeout_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
     """Seconds for the whole call, redirects and body included. The step's timeout holds in any case."""
-
-
-class Request(NamedTuple):
-    """What goes out."""
-
-    method: str
-    url: str
-    headers: list[tuple[str, str]]
-    body: bytes | None
-    timeout_s: float | None
-    secret: frozenset[str] = frozenset()
-    """The headers that hold secrets; in lower case."""
-
-
-class Reply(NamedTuple):
-    """What came back: complete, unpacked, with a status below 400."""
-
-    status: int
-    headers: Mapping[str, str]
-    """Names in lower case; the values of one name are joined with commas."""
-    body: bytes
-    redirects: int
 
 
 def _unguarded(step: StepInput, execution: ExecutionInput) -> Guard:
@@ -346,11 +266,6 @@ def _filled(value: str, opened: Sequence[tuple[str, str]], reveal: Callable[[str
     """`opened` are the names in the value, in order, each with the backslash that made it text."""
     left = iter(opened)
     return _SECRET.sub(lambda found: found[0] if next(left)[0] else found[1] + reveal(found[2]), value)
-
-
-def refuse(problem: Problem | None) -> None:
-    if problem is not None:
-        raise FinalError(problem.code, problem.message, problem.where, problem.fix, problem.example)
 
 
 def _masked(error: BaseException, secrets: Secrets) -> BaseException:

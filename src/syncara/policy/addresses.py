@@ -14,7 +14,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import NamedTuple
 
 from syncara.core.errors import Problem
-from syncara.handlers.web import Site
+from syncara.handlers.http import Site
 
 logger = logging.getLogger("syncara")
 
@@ -185,7 +185,7 @@ def any_site(host: str, port: int, scheme: str, method: str) -> Problem | None:
 
 
 class PublicWeb(NamedTuple):
-    """Holds calls to the public web, and to what `allowed` leaves of it (`handlers.web.Guard`)."""
+    """Holds calls to the public web, and to what `allowed` leaves of it (`handlers.http.Guard`)."""
 
     allowed: Allowed = any_site
 

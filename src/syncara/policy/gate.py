@@ -13,6 +13,7 @@ from syncara.core.limits import RESULT_BYTES_MAX
 from syncara.core.model import Author, Step, Workflow
 from syncara.handlers import web
 from syncara.handlers.failures import FinalError
+from syncara.handlers.http import Site
 from syncara.handlers.rooted import names
 from syncara.policy import judge, quotas, roles, taint
 from syncara.policy.addresses import DEFAULT_PORTS, PublicWeb, judge_url, parse
@@ -105,13 +106,13 @@ class Gate:
                 found += [self._secret_refusal(name, there, workflow.chat_id, where) for name in named]
         return [problem for problem in found if problem is not None]
 
-    def secret(self, name: str, there: web.Site, execution: ExecutionInput) -> Problem | None:
+    def secret(self, name: str, there: Site, execution: ExecutionInput) -> Problem | None:
         """What forbids that a call sends a secret to a site."""
         if execution.author == "developer":
             return None
         return self._secret_refusal(name, there, execution.chat_id, f"host '{there.host}'")
 
-    def _secret_refusal(self, name: str, there: web.Site | None, chat_id: Any, where: str) -> Problem | None:
+    def _secret_refusal(self, name: str, there: Site | None, chat_id: Any, where: str) -> Problem | None:
         """An assistant's secrets go over https, to the default port or to one that the policy names with the host.
 
         One that is not there is refused as one that is not named is: which there are is not said. `there`: None for

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
+
 from syncara.shortcodes.problems import CodeProblem
 
 NOTE_CHARS_MAX = 4_000
@@ -30,6 +32,8 @@ def write(text: str, problems: Sequence[CodeProblem]) -> str:
 def _one(text: str, number: int, problem: CodeProblem, suggested: set[str]) -> str:
     """The correction stands with the first problem of its code only."""
     about = f"{problem.shortcode}, " if problem.shortcode else ""
+    if problem.where.startswith("step ") and problem.field in ("", "steps"):  # the code holds a list of them
+        about += f"{problem.where}: "
     lines = [f"{number}. {problem.code}: {about}{problem.message}"]
     if problem.position[1]:  # of a reply as a whole there is no place to show
         lines += [f"   {line}" for line in _caret(text, *problem.position)]
@@ -50,6 +54,6 @@ def _caret(text: str, start: int, end: int) -> list[str]:
     line_end = len(text) if last < 0 else last
     if end - first > EXCERPT_CHARS:
         first = max(first, min(start - EXCERPT_CHARS // 3, line_end - EXCERPT_CHARS))
-    line = text[first : min(line_end, first + EXCERPT_CHARS)]
-    width = max(1, min(end, first + len(line)) - start)
-    return [line, " " * (start - first) + "^" * width]
+    line = text[first : min(line_end, first + EXCERPT_CHARS)].replace("\t", " ")
+    before, marked = line[: start - first], line[start - first : end - first]
+    return [line, " " * cell_len(before) + "^" * max(1, cell_len(marked))]

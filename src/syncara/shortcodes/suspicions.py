@@ -159,7 +159,7 @@ def _of_colons(field: Field, text: str, at: tuple[int, int], command: Command) -
 
 
 def _is_label_of_text(label: str, command: Command) -> bool:
-    from syncara.shortcodes.repair.assigning import field_of  # noqa: PLC0415 - hardly ever needed
+    from syncara.shortcodes.repair.words import field_of  # noqa: PLC0415 - hardly ever needed
 
     if _WORD.fullmatch(label) is None:
         return False
@@ -190,7 +190,7 @@ def _is_amount(value: str) -> bool:
 
 
 def _is_label(label: str, command: Command) -> bool:
-    from syncara.shortcodes.repair.assigning import field_of  # noqa: PLC0415 - hardly ever needed
+    from syncara.shortcodes.repair.words import field_of  # noqa: PLC0415 - hardly ever needed
 
     return field_of(command, label) is not None
 

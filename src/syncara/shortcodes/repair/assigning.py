@@ -20,6 +20,7 @@ from syncara.shortcodes.repair import words
 from syncara.shortcodes.repair.guesses import ALIASES, Guess, Guesser
 from syncara.shortcodes.repair.loose_json import pairs
 from syncara.shortcodes.repair.step_names import ALIAS
+from syncara.shortcodes.repair.words import field_of
 
 PIECES_MAX = 24
 TEXT_CHARS_MAX = 1_000
@@ -206,13 +207,6 @@ def _lone_label(command: Command, piece: Piece, text: str) -> str:
         return ""
     field = field_of(command, piece.value, alike=0.9)
     return "" if field is None else field.name
-
-
-def field_of(command: Command, label: str, *, alike: float = 0.8) -> Field | None:
-    """The field that a label names."""
-    names = [field.name for field in command.fields]
-    name = words.meaning("fields", label, names, alike=alike)
-    return next((field for field in command.fields if field.name == name), None)
 
 
 # By the order, with fields left out and texts that take in what follows them.

@@ -7,10 +7,10 @@ from typing import Any
 from syncara.core.check import STEP_RULES
 from syncara.core.model import CONDITION_CHECK, GROUP
 from syncara.shortcodes.repair import conditions, params, placeholders, words
-from syncara.shortcodes.repair.assigning import field_of
 from syncara.shortcodes.repair.guesses import Guesser
 from syncara.shortcodes.repair.known import ADD_STEP, Known
 from syncara.shortcodes.repair.step_names import Dependencies, StepNames
+from syncara.shortcodes.repair.words import field_of
 
 
 class StepMender:

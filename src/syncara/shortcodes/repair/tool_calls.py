@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 from syncara.commands.registry import Command
 from syncara.shortcodes.repair import words
-from syncara.shortcodes.repair.assigning import Piece, field_of
+from syncara.shortcodes.repair.assigning import Piece
 from syncara.shortcodes.repair.known import Known
 from syncara.shortcodes.repair.loose_json import Hopeless, bare_value, read_loose
+from syncara.shortcodes.repair.words import field_of
 
 _NAMES = ("tool", "name", "function", "command", "action", "code", "shortcode", "tool_name", "type", "call", "method")
 _ARGUMENTS = ("arguments", "args", "parameters", "params", "input", "inputs", "kwargs", "fields", "data")

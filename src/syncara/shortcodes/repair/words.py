@@ -10,6 +10,8 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
+from syncara.commands.registry import Command, Field
+
 ALIKE = 0.78
 """How much of two words must be the same for one to be taken for the other."""
 WORD_CHARS_MAX = 60
@@ -86,6 +88,12 @@ def _by_one_word(section: str, written: str, names: Sequence[str]) -> str | None
         meant = ([name for name in table(section).get(word, ()) if name in names] for word in said)
         found = {each[0] for each in meant if each}
     return found.pop() if len(found) == 1 and len(said) > 1 else None
+
+
+def field_of(command: Command, label: str, *, alike: float = 0.8) -> Field | None:
+    """The field that a label names."""
+    name = meaning("fields", label, [field.name for field in command.fields], alike=alike)
+    return next((field for field in command.fields if field.name == name), None)
 
 
 def nearest(written: str, known: Sequence[str], alike: float = ALIKE) -> str | None:

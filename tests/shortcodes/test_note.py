@@ -1,0 +1,42 @@
+"""The note for a model points at what is wrong."""
+
+from __future__ import annotations
+
+import pytest
+from rich.cells import cell_len
+
+from syncara import MultiStepProcessor
+from syncara.shortcodes import note
+from syncara.shortcodes.problems import CodeProblem
+from syncara.stores.memory import MemoryStore
+
+
+def marked(text: str, wrong: str) -> tuple[str, str]:
+    """The line of the text, and the one with the carets below it."""
+    start = text.index(wrong)
+    problem = CodeProblem("wrong", "", "it is wrong", position=(start, start + len(wrong)))
+    _, _, line, carets = note.write(text, [problem]).splitlines()[-4:]
+    return line, carets
+
+
+@pytest.mark.parametrize(
+    "before", ["", "Sure: ", "Oke 👍 ", "Oke 👍🏽 👨‍👩‍👧 ", "ルーム ", "cafe\u0301 ", "one\ttwo ", "long " * 40 + "👍 "]
+)
+def test_the_carets_stand_below_what_is_wrong_in_a_terminal(before: str) -> None:
+    """Wide characters take two cells there, and combining ones none."""
+    line, carets = marked(f"{before}[MULTISTEP:STATUS:ノペ]", "ノペ")
+    indent = carets.index("^")
+
+    assert cell_len(line[: line.index("ノペ")]) == indent
+    assert "^" * cell_len("ノペ") == carets[indent:]
+
+
+def test_a_problem_in_a_list_says_in_which_of_its_steps() -> None:
+    """The carets stand below the whole list."""
+    steps = '[{"name":"A","handler":"log","params":{"message":"x"}},{"name":"B","handler":"logg"},5]'
+    bot = MultiStepProcessor(store=MemoryStore())
+    said = str(bot.check_reply(f"[MULTISTEP:QUICK_WORKFLOW:Check:{steps}]", chat_id=1, user_id=1).note)
+    bot.close()
+
+    assert "step 'B', field 'handler': there is no handler 'logg'" in said
+    assert "step 3 of the list" in said
