@@ -58,6 +58,8 @@ def page() -> str:
         *structs(STRUCTS),
         "## Replies",
         *structs(REPLIES),
+        "What a Reply can do:",
+        *methods(Reply),
         "## What an assistant may do",
         "In `syncara.policy.policy`, `load(path)` reads a Policy from its TOML file, and `read(lines)` from a dict.",
         *structs(POLICY),

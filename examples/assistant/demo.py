@@ -109,7 +109,8 @@ class Demo:
     async def _first(self) -> None:
         quote("The assistant's reply:", REPLY)
         reply = await self._process(REPLY, message_id=1)
-        quote("What the chat reads:", reply.text)
+        for part in reply.parts():
+            quote("What the chat reads:", part)
         await self._follow(reply, messages=2)
         state("The chat reads answers where there were codes.", "[MULTISTEP" not in reply.text, reply.text)
         again = await self._process(REPLY, message_id=1)
@@ -118,7 +119,8 @@ class Demo:
     async def _refused(self, broken: str) -> Reply:
         quote("The next reply is the same, but for two slips in one code:", code(broken))
         reply = await self._process(broken, message_id=2)
-        quote("What the chat reads:", reply.text)
+        for part in reply.parts():
+            quote("What the chat reads:", part)
         quote("What the model is told:", reply.note or "")
         console.print()
         found = sorted(problem.code for problem in reply.errors)

@@ -241,9 +241,10 @@ class MultiStepProcessor(Opening):
         """Carry out the codes in an assistant's reply: all of them, in order, or, when one is wrong, none.
 
         Waits for the commit, not for the runs. message_id: the assistant's own message; it acts once, and the same
-        text again returns the same Reply. language: of the answers, `en` or `id`; default: the reply's own. form:
-        `plain`, `markdown` or `html` (Telegram's). What is wrong with the text is told by the Reply; raises
-        StorageError when the database takes no writes, and then nothing happened.
+        text again returns the same Reply. language: of the answers, `en` or `id`; default: the reply's own, or where it
+        says too little to tell, that of the chat's replies before, which is remembered. form: `plain`, `markdown` or
+        `html` (Telegram's). What is wrong with the text is told by the Reply; raises StorageError when the database
+        takes no writes, and then nothing happened.
         """
         user_id, chat_id, message_id = arguments.chat_ids(user_id, chat_id, message_id)
         await self._started()
@@ -274,17 +275,18 @@ class MultiStepProcessor(Opening):
         *,
         chat_id: int | str | None = None,
         user_id: int | str | None = None,
-        language: Language = "en",
+        language: Language | None = None,
         form: Form = "plain",
     ) -> Reply:
         """Carry out one command, such as `MULTISTEP:EXECUTE`, in the developer's name.
 
-        fields: by their names, as JSON values. A command that only reads needs no runner; with `hands_off`, what is
+        fields: by their names, as JSON values. language: default: what the chat's replies were written in before, else
+        English. A command that only reads needs no runner; with `hands_off`, what is
         started is left to the next one. Raises NotFoundError, InvalidStateError, ValidationError with all problems.
         """
         from syncara.commands import COMMANDS  # noqa: PLC0415 - with them comes all that replies need
 
-        command = COMMANDS.get(shortcode)
+        command = COMMANDS.get(arguments.text("shortcode", shortcode))
         if command is None or command.kind != "reads":
             await self._started()
         user_id, chat_id, _ = arguments.chat_ids(user_id, chat_id, None)
@@ -309,15 +311,16 @@ class MultiStepProcessor(Opening):
         *,
         chat_id: int | str | None = None,
         user_id: int | str | None = None,
-        language: Language = "en",
+        language: Language | None = None,
         form: Form = "plain",
     ) -> Preview:
         """What a run would do and need, were it asked for by an assistant for that user in that chat.
 
-        chat_id: default: the definition's own. Raises NotFoundError; ValidationError with all that `validate` reports.
+        chat_id: default: the definition's own. language: of its text, as in `give_command`. Raises NotFoundError;
+        ValidationError with all that `validate` reports.
         """
         user_id, chat_id, _ = arguments.chat_ids(user_id, chat_id, None)
-        return self._engine.preview(workflow_id, arguments.context(context), chat_id, user_id, (language, form))
+        return self._engine.preview(workflow_id, arguments.context(context), chat_id, user_id, language, form)
 
     def list_approvals(self, chat_id: int | str | None = None, status: str | None = "pending") -> list[Approval]:
         """Approvals of one chat, or of all; the newest first. status: pending, approved, refused, expired, cancelled.

@@ -14,7 +14,7 @@ from rich.console import Console
 from syncara import Execution, ExecutionStatus, MultiStepProcessor, NotFoundError, StepState, StepStatus
 from syncara.core import events as e
 from syncara.core.views import Steps
-from syncara.doors.cli.live import CHANGES, RUN_STYLES, STEP_LOOKS, follow, span, view
+from syncara.doors.cli.live import CHANGES, RUN_STYLES, STEP_LOOKS, follow, view
 from syncara.stores.memory import MemoryStore
 
 NOW = 1_000.0
@@ -163,24 +163,6 @@ def test_a_very_long_error_leaves_room_for_the_other_steps() -> None:
 
     assert 299 == text.count("x") - "ex_1".count("x")
     assert 1 == text.count("…")
-
-
-@pytest.mark.parametrize(
-    ("seconds", "expected"),
-    [
-        (0, "0 ms"),
-        (0.042, "42 ms"),
-        (0.3, "0.3 s"),
-        (59.4, "59.4 s"),
-        (59.6, "1 min 00 s"),
-        (245, "4 min 05 s"),
-        (7_800, "2 h 10 min"),
-        (284_400, "3 d 7 h"),
-    ],
-)
-def test_durations_are_written_in_two_units_at_the_most(seconds: float, expected: str) -> None:
-    """The longer a duration, the coarser it is said."""
-    assert expected == span(seconds)
 
 
 def kettle() -> MultiStepProcessor:

@@ -14,12 +14,27 @@ import syncara
 from syncara.answers.catalogue import LANGUAGES, Entry, Language, catalogue
 from syncara.answers.icons import ICONS
 from syncara.answers.replies import Action
+from syncara.commands import COMMANDS
 from syncara.core.events import SKIPPED_BY_CONDITION, SKIPPED_BY_FAILURE, UNKNOWN_HANDLER
 from syncara.core.model import ExecutionStatus, RunWhen, StepStatus
+from syncara.handlers import files
+from syncara.runtimes.driver import RUNNER
+from syncara.stores import faults
 
 PACKAGE = Path(syncara.__file__).parent
 FREE = frozenset({"error"})
 """The code of whatever a handler raised: its words are all there is."""
+_EARLIER = """
+    bad_url missing_extra builtin_handler empty_name wrong_type unknown_handler index_exists too_many_indexes
+    not_allowed secret_misplaced unknown_step
+"""
+EARLIER = frozenset(_EARLIER.split())
+"""Codes of what a program is told while it sets things up, or of what keeps a run from starting; no step fails so."""
+_RAISED = """
+    Problem CodeProblem SyncaraError FinalError NotFoundError InvalidStateError StorageError DamagedError Wrong kind
+"""
+RAISED = dict.fromkeys(_RAISED.split(), 0)
+"""What takes a code, and the place of the code among its arguments."""
 
 
 def forms(entry: Entry) -> list[str]:
@@ -44,7 +59,7 @@ def codes(source: str, positions: dict[str, int]) -> set[str]:
             if name in positions:
                 given = [*node.args[positions[name] : positions[name] + 1], *_named_code(node)]
                 found |= {each.value for each in given if isinstance(each, ast.Constant)}
-    return {each for each in found if isinstance(each, str)}
+    return {each for each in found if isinstance(each, str) and each.isidentifier()}
 
 
 def _named_code(call: ast.Call) -> list[ast.expr]:
@@ -59,11 +74,49 @@ def family(prefix: str) -> set[str]:
 
 
 def test_every_language_has_the_same_sentences() -> None:
-    """No key is missing anywhere, and none is there alone."""
+    """No key is missing or alone anywhere; what English says of commands stands in their declarations."""
     keys = set(catalogue("en"))
 
     assert len(keys) > 100
-    assert [keys] * len(LANGUAGES) == [set(catalogue(language)) for language in LANGUAGES]
+    assert [keys] * len(LANGUAGES) == [
+        {key for key in catalogue(language) if not key.startswith("command.")} for language in LANGUAGES
+    ]
+
+
+def test_every_command_and_each_of_its_fields_is_explained_in_indonesian() -> None:
+    """One sentence each, and none for what no longer is there."""
+    declared = {
+        f"command.{command.shortcode}.{name}"
+        for command in COMMANDS.values()
+        for name in ("summary", *(field.name for field in command.fields))
+    }
+
+    assert len(COMMANDS) > 20
+    assert declared == {key for key in catalogue("id") if key.startswith("command.")}
+    assert [] == [key for key in catalogue("en") if key.startswith("command.")]
+
+
+def test_each_indonesian_explanation_stands_below_the_english_one_that_it_says_again() -> None:
+    """When the English one changes, this fails until someone has put it there, with the Indonesian one in view."""
+    source = (PACKAGE / "answers" / "id.toml").read_text("utf-8")
+    told = {
+        (shortcode, name): english
+        for shortcode, section in re.findall(r'^\[command\."(.+?)"\]\n((?:.+\n)+)', source, re.MULTILINE)
+        for english, name in re.findall(r"^# (.+)\n(\w+) = ", section, re.MULTILINE)
+    }
+
+    assert {
+        (command.shortcode, name): english
+        for command in COMMANDS.values()
+        for name, english in [("summary", command.summary), *((field.name, field.help) for field in command.fields)]
+    } == told
+
+
+def test_help_has_no_english_sentence_in_another_language() -> None:
+    """Neither a summary nor what a field is for is left as it was declared."""
+    english = {text for each in COMMANDS.values() for text in (each.summary, *(field.help for field in each.fields))}
+
+    assert set() == english & {sentence for entry in catalogue("id").values() for sentence in forms(entry)}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -115,14 +168,17 @@ def test_every_code_of_a_step_that_did_not_run_has_words() -> None:
 
 
 def test_every_code_of_a_failure_has_words() -> None:
-    """Whatever the engine itself finds wrong with a step or a run."""
-    failed = codes("core/machine.py", {"StepFailed": 2})
-    placeholder = codes("core/placeholders.py", {"PlaceholderError": 0, "MissingPlaceholder": 0, "_problem": 0})
-    attempt = codes("runtimes/driver.py", {"_erred": 2})
-    # A definition that reads an unknown step is refused before it runs.
-    found = (failed | placeholder | attempt | {"global_timeout"}) - FREE - {"unknown_step"}
+    """Whatever the engine, its handlers, the documents and the policy find wrong with a step or a run."""
+    engine = codes("core/machine.py", {"StepFailed": 2}) | codes("runtimes/driver.py", {"_erred": 2})
+    engine |= codes("core/placeholders.py", {"PlaceholderError": 0, "MissingPlaceholder": 0, "_problem": 0})
+    handlers = codes("handlers/*.py", RAISED) | {code for code, *_ in files._FINAL.values()}  # noqa: SLF001
+    documents = codes("documents/*.py", RAISED | {"_refuse": 0, "refuse": 0})
+    store = codes("stores/faults.py", RAISED) | {code for code, *_ in faults._FAULTS.values()}  # noqa: SLF001
+    policy = set().union(*(codes(f"policy/{name}.py", RAISED) for name in ("addresses", "gate", "judge", "taint")))
+    damage = set().union(*(codes(f"{name}.py", RAISED) for name in ("core/journal", "core/events", "stores/tables")))
+    found = (engine | handlers | documents | store | policy | damage | {"global_timeout"}) - FREE - EARLIER
 
-    assert {"poison", "missing_placeholder", "timeout"} <= found
+    assert {"poison", "missing_placeholder", "timeout", "permission_denied", "unknown_operator", "denied"} <= found
     assert found == family("failure.")
 
 
@@ -131,17 +187,19 @@ def test_everything_that_a_step_waits_for_has_words() -> None:
     signals = codes("core/machine.py", {"StepWaiting": 2, "StepBlocked": 2})
 
     assert {"on_crash", "turn", "handler"} == signals
-    assert signals | {UNKNOWN_HANDLER} == family("wait.")
+    assert signals | {UNKNOWN_HANDLER, RUNNER} == family("wait.")
 
 
 def test_every_problem_of_a_reply_has_words() -> None:
-    """What the core finds in a definition, and what the layers above find in a code."""
-    definition = codes("core/check.py", {"Problem": 0, "_bad_dependency": 0})
-    raised = {"Problem": 0, "CodeProblem": 0, "NotFoundError": 0, "InvalidStateError": 0, "Wrong": 0}
-    code = codes("shortcodes/*.py", raised) | codes("commands/*.py", raised)
+    """What the core and the handlers find in a definition, the policy in a plan, and the layers above in a code."""
+    definition = codes("core/check.py", RAISED | {"_bad_dependency": 0}) | codes(
+        "core/placeholders.py", {"_problem": 0}
+    )
+    checks = codes("handlers/*.py", RAISED) | codes("policy/quotas.py", RAISED) | codes("templates/*.py", RAISED)
+    code = codes("shortcodes/*.py", RAISED) | codes("commands/*.py", RAISED) | codes("policy/gate.py", RAISED)
 
     assert len(definition) >= 15
-    assert set() == (definition | code) - family("problem.")
+    assert set() == (definition | checks | code) - family("problem.") - family("failure.") - EARLIER
 
 
 def test_every_action_has_words_for_both_outcomes() -> None:

@@ -16,6 +16,7 @@ from syncara.answers import (
     announcement,
     command_help,
     execution_list,
+    not_done,
     progress,
     refusal,
     render,
@@ -80,8 +81,8 @@ def answers() -> Iterator[Answer]:
         run_started("ex", LONG, "scheduled", 1e9),
         told("pause", "ex", LONG, False),
     )
-    yield from (refusal(problems), refusal(problems[-1:]))
-    commands = [CommandHelp(LONG, LONG * 9, [LONG] * 99, LONG * 9)] * 99
+    yield from (refusal(problems), refusal(problems[-1:]), not_done(problems[0]))
+    commands = [CommandHelp(LONG, LONG * 9, [(LONG, LONG)] * 99, LONG * 9)] * 99
     yield from (command_help(commands), command_help(commands[:1]))
 
 

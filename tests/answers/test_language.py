@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from syncara.answers import Language, detect_language
+from syncara.answers import Language, detect_language, guess_language
 
 ENGLISH = [
     "I'll create a workflow that loads the users and then sends them a notification.",
@@ -101,3 +101,24 @@ def test_codes_and_what_is_shown_do_not_count(shown: str) -> None:
 def test_a_bracket_without_its_partner_hides_nothing(text: str) -> None:
     """As in a smiley, or a code that was cut off."""
     assert "en" == detect_language(text, default="id")
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Siap!", "id"),
+        ("Oke kak", "id"),
+        ("Selesai! ✅", None),
+        ("[MULTISTEP:STATUS:execution_id]", None),
+        ("OK.\n[MULTISTEP:CREATE_WORKFLOW:Laporan untuk tim]", "id"),
+        (
+            'OK.\n[MULTISTEP:QUICK_WORKFLOW:Q:[{"name":"Greet","handler":"log","params":{"message":"This is it"}}]]',
+            "en",
+        ),
+        ("[MULTISTEP:ADD_STEP:workflow_id:Laporan untuk tim:log:{}:::run_when=all_settled:on_error=continue]", "id"),
+        ("`this is it`", None),
+    ],
+)
+def test_a_short_text_is_taken_by_what_little_there_is(text: str, language: Language | None) -> None:
+    """One word more than of the other language is enough, in a code too; `run_when` is no word."""
+    assert language == guess_language(text, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, get_args
 
@@ -22,12 +23,14 @@ from syncara.answers import (
     approval_question,
     cannot_run,
     plan,
+    question_rows,
     render,
 )
 from syncara.answers.catalogue import catalogue
+from syncara.answers.effects import Decision
 from syncara.answers.fit import CHARS_MAX
 from syncara.answers.icons import ICONS
-from syncara.answers.plans import Decision, Outcome
+from syncara.answers.plans import Outcome
 from syncara.core.errors import Problem
 from syncara.core.model import Step
 from syncara.policy.effects import Kind
@@ -36,6 +39,8 @@ from tests.answers.parsed import html_words, lines, markdown_words
 from tests.core.build import delay, step, workflow
 
 HASH = "3fa9c1d2e4b5aa"
+LONG = "&" * 400
+"""Of the character that grows most when it is escaped."""
 NOON = 1_795_417_859.0
 
 
@@ -49,8 +54,9 @@ def effect(
     decision: Decision = "approve",
     rule: str = "because",
     handler: str = "api_call",
+    detail: str = "",
 ) -> PlannedEffect:
-    return PlannedEffect(step, kind, handler, operation, address, own, decision, rule)
+    return PlannedEffect(step, kind, handler, operation, address, own, decision, rule, detail)
 
 
 def planned(*effects: PlannedEffect, steps: list[Step] | None = None, **fields: Any) -> Planned:
@@ -83,7 +89,7 @@ def test_a_plan_is_the_tree_the_effects_the_waits_and_who_may_approve() -> None:
 
     assert [
         "✋ Flow · needs a person's approval · plan 3fa9c1d2e4b5",
-        "3 steps · takes at most 1 m 30 s · at most 4 attempts",
+        "3 steps · takes at most 1 min 30 s · at most 4 attempts",
         "",
         "🔹 Fetch · api_call",
         "   ↳ Pause · delay",
@@ -96,7 +102,7 @@ def test_a_plan_is_the_tree_the_effects_the_waits_and_who_may_approve() -> None:
         "",
         "It would wait at 3 steps:",
         "",
-        "💤 Pause · 1 m 00 s",
+        "💤 Pause · 1 min 00 s",
         "💤 Later · as long as {context.n} says",
         "✋ Fetch · asks whether it runs again if the program ends in the middle of it",
         "",
@@ -104,7 +110,7 @@ def test_a_plan_is_the_tree_the_effects_the_waits_and_who_may_approve() -> None:
     ] == render(answer).splitlines()
     assert [
         "✋ Flow · perlu persetujuan seseorang · rencana 3fa9c1d2e4b5",
-        "3 langkah · paling lama 1 m 30 s · paling banyak 4 percobaan",
+        "3 langkah · paling lama 1 min 30 s · paling banyak 4 percobaan",
     ] == render(answer, "id").splitlines()[:2]
 
 
@@ -125,26 +131,32 @@ def test_the_first_line_says_what_becomes_of_the_plan(decision: Decision, head: 
 
 
 def test_what_is_not_allowed_comes_first_and_what_is_allowed_last() -> None:
-    """Each by its kind, and in the order of the steps."""
+    """Of each what deletes before what reads, then by kind, and in the order of the steps."""
     found = rows(
         effect("A", "message", "notify", None, decision="allow"),
         effect("B", "file", "read", "a"),
         effect("C", "message", "send", -5, own=False),
         effect("D", "custom", handler="report", address="report", decision="deny"),
         effect("E", "file", "write", "a"),
+        effect("F", "collection", "delete", "notes"),
+        effect("G", operation="PUT"),
+        effect("H", operation="GET"),
     )
 
     assert [
         "🚫 🔧 runs report · D · not allowed: because",
+        "✋ 🗂️ deletes from the collection notes · F · needs approval: because",
         "✋ ✉️ writes to another chat, -5 · C · needs approval: because",
-        "✋ 📄 reads the file a · B · needs approval: because",
+        "✋ 🌐 calls api.example.com with PUT · G · needs approval: because",
         "✋ 📄 writes the file a · E · needs approval: because",
+        "✋ 🌐 calls api.example.com with GET · H · needs approval: because",
+        "✋ 📄 reads the file a · B · needs approval: because",
         "🟢 ✉️ sends a notification · A",
     ] == found
 
 
 def test_effects_that_differ_in_their_steps_only_are_one_line() -> None:
-    """With the first few steps; 5 and "5" are two chats."""
+    """With their number and the first few; 5 and "5" are two chats, and look it."""
     found = rows(
         *(effect(name) for name in "ABCDE"),
         effect("F", "message", "send", 5, own=False),
@@ -152,15 +164,18 @@ def test_effects_that_differ_in_their_steps_only_are_one_line() -> None:
         effect("H", "none", decision="allow"),
     )
 
-    assert "✋ 🌐 calls api.example.com with GET · A, B, C, … · needs approval: because" == found[2]
-    assert 3 == len(found)
+    assert [
+        "✋ ✉️ writes to another chat, 5 · F · needs approval: because",
+        '✋ ✉️ writes to another chat, "5" · G · needs approval: because',
+        "✋ 🌐 calls api.example.com with GET · 5\N{MULTIPLICATION SIGN} A, B, C, … · needs approval: because",
+    ] == found
 
 
 @pytest.mark.parametrize(
     ("asked", "en", "id"),
     [
         (effect(address=None), "calls an address that is not plain, with GET", "memanggil alamat yang tidak jelas"),
-        (effect(kind="shortcode", operation="9", address="BOT:BAN"), "runs BOT:BAN 9", "menjalankan BOT:BAN 9"),
+        (effect(kind="shortcode", address="BOT:BAN", detail="9"), "runs BOT:BAN 9", "menjalankan BOT:BAN 9"),
         (
             effect(kind="collection", operation="find", address="all", own=False),
             "looks into the collection all, which others share",
@@ -197,9 +212,27 @@ def test_an_address_keeps_both_of_its_ends() -> None:
     assert "/../secret.txt · Fetch" in file
 
 
+def test_two_long_addresses_do_not_look_the_same() -> None:
+    """A hash of the whole stands where something is left out, and where white space is."""
+    paths = ["a" * 400, f"{'a' * 200}b{'a' * 199}", "a b", "a  b", " a b"]
+    shown = [rows(effect(kind="file", operation="read", address=path))[0] for path in paths]
+
+    assert len(paths) == len(set(shown))
+    assert "reads the file a b [#" in shown[3]
+
+
 @pytest.mark.parametrize(
     ("address", "shown"),
-    [("a\u200bb", r"a\u200bb"), ("a\u202eb", r"a\u202eb"), ("a\nb", r"a\u000ab"), ("a\U000e0001", r"a\ue0001")],
+    [
+        ("a\u200bb", r"a\u200bb"),
+        ("a\u202eb", r"a\u202eb"),
+        ("a\nb", r"a\u000ab"),
+        ("a\U000e0001", r"a\U000e0001"),
+        ("a\u3164b\u2800", r"a\u3164b\u2800"),
+        ("a\xa0b", r"a\u00a0b"),
+        ("❤\ufe0f", r"❤\ufe0f"),
+        (r"a\u200bb", r"a\\u200bb"),
+    ],
 )
 def test_what_cannot_be_seen_in_an_address_is_spelled_out(address: str, shown: str) -> None:
     """Two addresses that are not the same do not look the same."""
@@ -230,6 +263,139 @@ def test_a_question_names_what_needs_the_person_and_how_to_answer() -> None:
         "To answer: syncara approve ap_1",
     ] == render(answer).splitlines()
     assert "✋ Bolehkah <b>Flow</b> dijalankan? · diminta oleh <code>7</code>" in render(answer, "id", "html")
+
+
+def crowd(count: int, **fields: Any) -> list[PlannedEffect]:
+    return [effect(f"S{n}", **{"detail": f"/p{n}", **fields}) for n in range(count)]
+
+
+def shown(*effects: PlannedEffect, language: Language = "en") -> list[str]:
+    """The rows of a question, without the hashes of what shares one."""
+    return [
+        re.sub(r" #\w{8}(?= ·)", "", row) for row in render(question(*effects), language).split("\n\n")[1].splitlines()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("many", "one", "expected"),
+    [
+        (
+            crowd(40),
+            effect("Evil", operation="POST", address="evil.example.com", detail="/steal"),
+            [
+                "🌐 calls evil.example.com with POST /steal · Evil",
+                "🌐 calls api.example.com with GET · 40 different: /p0 … /p39 · S0, S1, S2, …",
+            ],
+        ),
+        (
+            [effect(f"S{n}", "file", "read", f"f{n}", own=True) for n in range(40)],
+            effect("Evil", "file", "delete", "important", own=True),
+            ["📄 deletes the file important · Evil", "📄 reads 40 files: f0 … f39 · S0, S1, S2, …"],
+        ),
+        (
+            [effect(f"S{n}", "file", "read", f"f{n}", own=True) for n in range(40)],
+            effect("Evil", "file", "read", "common/f", own=False),
+            [
+                "📄 reads 40 files: f0 … f39 · S0, S1, S2, …",
+                "📄 reads the file common/f, which others share · Evil",
+            ],
+        ),
+        (
+            [effect(f"S{n}", "file", "read", f"./common/{n}", own=False) for n in range(40)],
+            effect("Evil", "file", "read", "accounts/f", own=False),
+            [
+                "📄 reads 40 files: ./common/0 … ./common/39, which others share · S0, S1, S2, …",
+                "📄 reads the file accounts/f, which others share · Evil",
+            ],
+        ),
+        (
+            crowd(40, kind="shortcode", operation="", address="GROUP:SAY"),
+            effect("Evil", "shortcode", "", "GROUP:KICK", detail="ana"),
+            ["📨 runs GROUP:SAY · 40 different: /p0 … /p39 · S0, S1, S2, …", "📨 runs GROUP:KICK ana · Evil"],
+        ),
+        (
+            crowd(40, kind="message", operation="send", address=6, own=False),
+            effect("Evil", "message", "send", "6", own=False),
+            [
+                "✉️ writes to another chat, 6 · 40 different: /p0 … /p39 · S0, S1, S2, …",
+                '✉️ writes to another chat, "6" · Evil',
+            ],
+        ),
+        (
+            crowd(40, kind="custom", operation="", address="greet", handler="greet"),
+            effect("Evil", "custom", "", "ban", handler="ban", detail="{}"),
+            ["🔧 runs greet · 40 different: /p0 … /p39 · S0, S1, S2, …", "🔧 runs ban {} · Evil"],
+        ),
+        (
+            crowd(40, kind="collection", operation="delete", address="a", own=True),
+            effect("Evil", "collection", "delete", "b", own=True),
+            [
+                "🗂️ deletes from the collection a · 40 different: /p0 … /p39 · S0, S1, S2, …",
+                "🗂️ deletes from the collection b · Evil",
+            ],
+        ),
+    ],
+)
+def test_a_crowd_hides_nothing_that_it_is_not_like(
+    many: list[PlannedEffect], one: PlannedEffect, expected: list[str]
+) -> None:
+    """What differs in what it does, or in where it goes, has a row of its own, wherever it stands."""
+    for place in (0, 20, 40):
+        assert sorted(expected) == sorted(shown(*many[:place], one, *many[place:]))
+    assert expected == shown(*many, one)
+
+
+def test_files_are_counted_and_so_are_the_times_that_each_is_written() -> None:
+    """Where one is written again and again, the first and the last of what goes into it are shown."""
+    again = [effect(f"S{n}", "file", "write", "f", own=True, detail=f'"{n}"') for n in range(40)]
+    other = effect("Last", "file", "write", "g", own=True, detail='"x"')
+
+    assert ['📄 writes the file f · 40 different: "0" … "39" · S0, S1, S2, …'] == shown(*again)
+    assert ["📄 writes 2 files: f … g · 41\N{MULTIPLICATION SIGN} S0, S1, S2, …"] == shown(*again, other)
+
+
+def test_a_few_that_are_alike_have_rows_of_their_own() -> None:
+    """More of them where they change something than where they only read."""
+    assert 8 + 3 == len(shown(*crowd(8, operation="POST"), *crowd(3)))
+    assert 1 + 1 == len(shown(*crowd(9, operation="POST"), *crowd(4)))
+    assert ["🌐 memanggil api.example.com dengan GET · 4 yang berbeda: /p0 … /p3 · S0, S1, S2, …"] == shown(
+        *crowd(4), language="id"
+    )
+
+
+def test_the_more_there_is_to_show_the_shorter_it_is_said() -> None:
+    """Long details give way before anything is left out; then the first and the last of those that share a place."""
+    chats = [effect(f"S{n}", "message", "send", n, own=False, detail=f"{n} {LONG}") for n in range(15)]
+    long = question(*chats[:1])
+    short = question(*chats)
+
+    assert LONG in render(long)
+    assert (15, False) == (render(short).count("…[#"), "NOT ALL" in render(short))
+
+
+def test_what_a_question_cannot_show_it_tells_first() -> None:
+    """How many things that is; the riskiest are those that are shown."""
+    hosts = [effect(f"S{n}", address=f"h{n}.example.com") for n in range(90)]
+    answer = question(*hosts, effect("Last", "file", "delete", "important", own=True))
+    found = question_rows(hosts)
+
+    lines = render(answer).splitlines()
+    count = len([line for line in lines if " with GET" in line])
+    assert f"⚠️ NOT ALL IS SHOWN: {90 - count} more things need approval." == lines[0]
+    assert "📄 deletes the file important · Last" == lines[4]
+    assert render(answer, "id").startswith(f"⚠️ TIDAK SEMUA DITAMPILKAN: {90 - count} hal lain")
+    assert (90, True) == (len(found.lines) + found.hidden, found.hidden > 0)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["GET", "POST"]), st.text(max_size=300)), min_size=1, max_size=40))
+def test_what_fits_into_the_room_of_a_question_fits_into_every_question(calls: list[tuple[str, str]]) -> None:
+    """Whatever the workflow is called, whoever asked, and with the words that answer it."""
+    effects = [effect(f"S{n}", "web", method, text, detail=text) for n, (method, text) in enumerate(calls)]
+    answer = approval_question(
+        LONG, LONG, effects, approval_id="a" * 30, plan_hash=HASH, expires_at=NOON, start_at=NOON, how="w" * 80
+    )
+
+    assert (question_rows(effects).hidden > 0) or "NOT ALL" not in render(answer)
 
 
 def test_a_question_about_a_later_start_says_when() -> None:
@@ -282,14 +448,13 @@ def test_what_cannot_run_is_told_with_what_is_wrong() -> None:
 
 # Bounds.
 
-LONG = "&" * 400
-"""Of the character that grows most when it is escaped."""
-
 
 def longest() -> Iterator[Answer]:
     """Each answer at its longest."""
     many = [
-        effect(f"{n}{LONG}", kind, LONG, f"{n}{LONG}", decision=decision, rule=LONG, handler=LONG, own=False)
+        effect(
+            f"{n}{LONG}", kind, LONG, f"{n}{LONG}", decision=decision, rule=LONG, handler=LONG, own=False, detail=LONG
+        )
         for n in range(50)
         for kind in get_args(Kind)
         for decision in get_args(Decision)

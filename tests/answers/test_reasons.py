@@ -69,6 +69,18 @@ def run_cancelled() -> Run:
     return run
 
 
+def run_refused() -> Run:
+    run = Run(step("X"))
+    run.cancel("refused by 7: too early: wait")
+    return run
+
+
+def run_not_approved() -> Run:
+    run = Run(step("X"), approve_by=1_060.0)
+    run.tick()
+    return run
+
+
 def run_cancelled_silently() -> Run:
     run = Run(step("X"))
     run.cancel()
@@ -149,19 +161,28 @@ SAID = [
         condition_error,
         "⏭️ X · skipped: its condition could not be decided: '>' does not go with null and a number: context.x > 10",
     ),
+    (condition_error, "⏭️ X · dilewati: syaratnya tidak dapat diperiksa: `context.x > 10`"),
     (never_true, "⏭️ X · skipped: its condition never came true: `context.alarm`"),
     (not_needed, "⏭️ X · skipped: the steps before it gave no cause for it"),
     (upstream_failed, "⏭️ X · skipped: it needed Rescue: it"),
     (run_failed, "⏭️ X · skipped: the run had already failed: step *A*: no: route"),
-    (run_failed_meanwhile, "⏹️ X · dihentikan: prosesnya sudah gagal lebih dulu: langkah *A*: no: route · 0 ms"),
-    (run_failed_before_it_was_cancelled, "⏭️ X · skipped: the run had already failed: step 'A' failed: no: route"),
+    (
+        run_failed_meanwhile,
+        "⏹️ X · dihentikan: prosesnya sudah gagal lebih dulu: langkah *A*: pesannya “no: route” · 0 ms",
+    ),
+    (run_failed_before_it_was_cancelled, "⏭️ X · skipped: the run had already failed: step *A*: no: route"),
     (run_cancelled, "⏭️ X · skipped: the run was cancelled: not now: later"),
+    (run_refused, "⏹️ X · stopped: the run was cancelled: refused by 7: too early: wait · 0 ms"),
+    (run_refused, "⏹️ X · dihentikan: prosesnya dibatalkan: ditolak oleh 7: too early: wait · 0 ms"),
+    (run_not_approved, "⏭️ X · skipped: the run was cancelled: nobody approved it in time"),
+    (run_not_approved, "⏭️ X · dilewati: prosesnya dibatalkan: tidak ada yang menyetujuinya sampai batas waktunya"),
     (run_cancelled_silently, "⏹️ X · stopped: the run was cancelled · 0 ms"),
     (run_cancelled_silently, "⏹️ X · dihentikan: prosesnya dibatalkan · 0 ms"),
     (global_timeout, "⏭️ X · skipped: the time for the run was over"),
     (recovery_timeout, "⏹️ X · stopped: the time for clearing up was over · 30.0 s"),
     (failing("error"), "❌ X · failed: boom: bang · 0 ms"),
     (failing("status"), "❌ X · failed: boom: bang · 0 ms"),
+    (failing("status"), "❌ X · gagal: pesannya “boom: bang” · 0 ms"),
     (failing("timeout"), "❌ X · failed: it took longer than it may · 0 ms"),
     (failing("timeout"), "❌ X · gagal: melebihi batas waktu · 0 ms"),
     (failing("result_too_large"), "❌ X · failed: its result is too large: boom: bang · 0 ms"),
@@ -172,6 +193,7 @@ SAID = [
     (missing_placeholder, "❌ X · failed: a value that it needs is missing: context has no 'name'. It is empty"),
     (asks, "✋ X · waiting: the program ended in the middle of it; somebody must say whether it runs again"),
     (awaits_turn, "🚧 X · held back: the program ended while it ran; it runs again when it has the machine to itself"),
+    (missing_placeholder, "❌ X · gagal: nilai yang diperlukan tidak ada: `context.name`"),
     (awaits_handler, "🚧 X · tertahan: yang menjalankan langkah ini sedang tidak tersedia"),
 ]
 

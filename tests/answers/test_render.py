@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from string import Formatter
 
 import msgspec
 import pytest
@@ -11,77 +10,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from syncara.answers import render
-from syncara.answers.catalogue import LANGUAGES, Language, catalogue
-from syncara.answers.model import Answer, AnyPart, Bar, Code, Icon, Line, Message, Strong, Text, message
+from syncara.answers.catalogue import LANGUAGES, Language
+from syncara.answers.model import Answer, AnyPart, Bar, Code, Icon, Line, Strong, Text, message
 from syncara.answers.render import FORMS
 from syncara.answers.text import one_line
+from tests.answers.hostile import ANSWERS, HOSTILE
 from tests.answers.parsed import html_words, lines, markdown_words
-
-# What a text could be written with to become more than a text.
-FRAGMENTS = [
-    *"`*_[]()<>&~|#+-=.:!$\\/\"'{}^@ \n\t1a9\u202e\x00\x1b\u2028é🔥\u200d",
-    "**",
-    "__",
-    "~~",
-    "```",
-    "``` py\n",
-    "~~~",
-    "    ",
-    "  \n",
-    "\n\n",
-    "1. ",
-    "23) ",
-    "- [ ] ",
-    "# ",
-    "> ",
-    "---",
-    "\n===\n",
-    ":-:",
-    "| a | b |\n|---|---|\n",
-    "http://example.org/a_b",
-    "www.example.org",
-    "[a](http://example.org)",
-    "![a](b)",
-    "[a]: http://example.org\n",
-    "<http://example.org>",
-    "<b>",
-    "</b></code>",
-    "<!--",
-    "<![CDATA[",
-    "<?x",
-    "<script>",
-    '<a href="http://example.org">',
-    "&amp;",
-    "&#60;",
-    "&lt",
-    "[MULTISTEP:CANCEL:execution_id]",
-    "{n}",
-    "{name}",
-]
-HOSTILE = st.lists(st.sampled_from(FRAGMENTS) | st.characters(codec="utf-8"), max_size=12).map("".join)
-KEYS = sorted(catalogue("en"))
-
-
-def parts() -> st.SearchStrategy[AnyPart]:
-    return st.one_of(HOSTILE.map(Text), HOSTILE.map(Strong), HOSTILE.map(Code), st.sampled_from(KEYS).flatmap(messages))
-
-
-def messages(key: str) -> st.SearchStrategy[Message]:
-    """The sentence of that key, with hostile words in every place that is not a number's."""
-    entry = catalogue("en")[key]
-    template = entry if isinstance(entry, str) else entry["other"]
-    names = {name for _, name, _, _ in Formatter().parse(template) if name} | {"n"}
-    words = st.one_of(HOSTILE.map(Text), HOSTILE.map(Strong), HOSTILE.map(Code))
-    return st.fixed_dictionaries({name: st.integers(0, 3) if name == "n" else words for name in names}).map(
-        lambda args: Message(key, dict(args))
-    )
-
-
-ANSWERS = st.lists(
-    st.builds(Line, st.lists(parts(), min_size=1, max_size=3).map(tuple), st.none() | st.integers(0, 3)),
-    min_size=1,
-    max_size=4,
-).map(lambda found: Answer(tuple(found)))
 
 
 @given(ANSWERS, st.sampled_from(LANGUAGES))
@@ -116,12 +50,31 @@ def test_nothing_leaves_its_line(text: str) -> None:
     assert one_line(text) == render(Answer((Line((Text(text),)),)))
 
 
-@given(HOSTILE)
-def test_markdown_holds_no_link_that_a_program_would_make_of_plain_words(text: str) -> None:
-    """GitHub links `http://…` and `www.…` wherever they stand; a backslash in them keeps it from doing so."""
-    rendered = render(Answer((Line((Text(text),)),)), "en", "markdown")
+# What Telegram, and GitHub, make links of in plain words.
+LINKED = re.compile(
+    r"(?<!\w)@[A-Za-z0-9_]{2,}|(?<![\w/<>])/[A-Za-z0-9_]+|(?<!\w)#\d*[A-Za-z]\w*|(?<!\w)\$[A-Z]{1,8}(?![A-Za-z])"
+    r"|[\w.+-]+@\w+\.\w+|(?i:www)\.\w|[^\W_]\.(?:com|org|рф|py)(?!\w)|\b\d+\.\d+\.\d+\.\d+|(?:https?|ftp|tg)://\S+"
+)
 
-    assert None is re.search(r"(?i)(?<!\\)://|www\.", rendered)
+
+@given(ANSWERS, st.sampled_from(LANGUAGES))
+@example(Answer((Line((Text("a`@bob`b"), Strong("see `www.example.org`"), Code("x`/stop"))),)), "en")
+@example(Answer((Line((message("failed_with", error=Text("/stop")),)),)), "id")
+def test_what_would_be_linked_is_code(answer: Answer, language: Language) -> None:
+    """In Markdown and HTML, nothing is left outside of which a chat service would make a mention or a link."""
+    html, _ = html_words(render(answer, language, "html"), code=False)
+    markdown, _ = markdown_words(render(answer, language, "markdown"), code=False)
+
+    assert [] == [found for line in (*html, *markdown) for found in LINKED.findall(line)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2 of 3, and/or 1.5 s", "#1", "e.g. this", "5 $", "…", "a: b", "1970-01-01 00:16 UTC", "what.", "x @ y", "</b>"],
+)
+def test_words_that_nobody_links_are_no_code(text: str) -> None:
+    """Text stays text where it can."""
+    assert "code>" not in render(Answer((Line((Text(text),)),)), "en", "html")
 
 
 @given(ANSWERS)
@@ -148,6 +101,15 @@ def test_an_answer_can_be_stored(answer: Answer) -> None:
         (Icon("completed"), "✅", "✅", "✅"),
         (Bar(42), "▓▓▓▓░░░░░░", "▓▓▓▓░░░░░░", "▓▓▓▓░░░░░░"),
         (Strong(" "), "", "", ""),
+        (
+            Text("ask @bob or @ann now"),
+            "ask @bob or @ann now",
+            "ask `@bob` or `@ann` now",
+            "ask <code>@bob</code> or <code>@ann</code> now",
+        ),
+        (Text("ask @bob @ann"), "ask @bob @ann", "ask `@bob @ann`", "ask <code>@bob @ann</code>"),
+        (Strong("Ask @bob <b>"), "Ask @bob <b>", "`Ask @bob <b>`", "<code>Ask @bob &lt;b&gt;</code>"),
+        (Code("a`@bob"), "a`@bob", "a&#96;`@bob`", "<code>a`@bob</code>"),
     ],
 )
 def test_each_part_in_each_form(part: AnyPart, plain: str, markdown: str, html: str) -> None:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from syncara.answers import CommandHelp, command_help, outside_started, refusal, render, run_started, told
+from syncara.answers import (
+    CommandHelp,
+    command_help,
+    not_done,
+    outside_started,
+    refusal,
+    render,
+    run_started,
+    told,
+)
 from syncara.answers.replies import Action
 from syncara.core.check import problems
 from syncara.core.errors import Problem
@@ -95,6 +104,36 @@ def test_what_is_wrong_has_a_place_and_simple_words(code: str, where: str, said:
     assert ["🚫 Nothing was done: one thing in the reply is not right.", "", f"🔸 {said}"] == text.splitlines()
 
 
+@pytest.mark.parametrize(
+    ("code", "where", "en", "id"),
+    [
+        ("message_changed", "message 5", "message 5: this message", "Pesan 5: pesan ini"),
+        ("quota_exceeded", "this chat", "this chat: it is more", "Chat ini: melebihi"),
+        ("quota_exceeded", "the reply", "the reply: it is more", "Balasan ini: melebihi"),
+        ("quota_exceeded", "the start", "the start: it is more", "Waktu mulainya: melebihi"),
+        ("invalid_params", "template 'Tea'", "Template Tea: its values", "Templat Tea: nilainya"),
+        ("denied", "some other place", "some other place: it is not", "tidak diizinkan"),
+        ("unknown_secret", "step 'A', field 'params'", "Step A: there is no such", "Langkah A: tidak ada rahasia"),
+    ],
+)
+def test_the_place_of_a_problem_is_said_in_each_language(code: str, where: str, en: str, id: str) -> None:
+    """A place that the catalogues have no words for is left out where English is not spoken."""
+    rows = [render(refusal([Problem(code, where, "")]), language).splitlines()[-1] for language in ("en", "id")]
+
+    assert [True, True] == [row.startswith(f"🔸 {said}") for row, said in zip(rows, (en, id), strict=True)]
+
+
+def test_a_code_that_was_not_carried_out_says_why() -> None:
+    """In English as the problem says it; a code that was right says that another one was not."""
+    wrong = not_done(Problem("unknown_handler", "", "there is no handler 'x'"))
+
+    assert ["there is no handler 'x'", "tidak ada yang dapat menjalankan langkah ini"] == [
+        render(wrong, "en"),
+        render(wrong, "id"),
+    ]
+    assert "tidak dijalankan, karena ada kode lain yang salah" == render(not_done(None), "id")
+
+
 def test_many_problems_are_counted() -> None:
     """The first few are told, each once."""
     found = [Problem("wrong_type", f"step '{n}', field '{field}'", "") for n in range(9) for field in ("a", "b")]
@@ -118,12 +157,31 @@ def test_help_lists_the_commands() -> None:
 
 def test_help_on_one_command_shows_its_fields_and_an_example() -> None:
     """The example can be copied, and is not read as a code."""
-    command = CommandHelp("MULTISTEP:STATUS", "Show a run.", ["execution_id"], "[MULTISTEP:STATUS:execution_id]")
+    command = CommandHelp(
+        "MULTISTEP:STATUS",
+        "Show a run.",
+        [("execution_id", "its id"), ("more", "what English alone knows"), ("bare", "")],
+        "[MULTISTEP:STATUS:execution_id]",
+    )
 
+    english = render(command_help([command]), "en").splitlines()
+    assert ["💡 MULTISTEP:STATUS · Show a run.", "· execution_id: its id"] == [english[0], english[2]]
     assert [
-        "💡 `MULTISTEP:STATUS` · Show a run.",
+        "💡 `MULTISTEP:STATUS` · Tampilkan sebuah proses dan setiap langkahnya.",
         "",
-        "- · execution\\_id",
+        "- · execution\\_id: id-nya; kata execution\\_id berarti proses yang terakhir dimulai",
+        "- · more: what English alone knows",
+        "- · bare",
         "",
         "Contoh: `[MULTISTEP:STATUS:execution_id]`",
     ] == render(command_help([command]), "id", "markdown").splitlines()
+
+
+def test_of_a_command_of_another_family_help_knows_its_name() -> None:
+    """What the program registered itself has no declaration to read."""
+    help_text = command_help([CommandHelp("BOT:BAN")])
+
+    assert ["💡 BOT:BAN · Run BOT:BAN.", "💡 BOT:BAN · Jalankan BOT:BAN."] == [
+        render(help_text, "en"),
+        render(help_text, "id"),
+    ]

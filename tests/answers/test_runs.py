@@ -42,9 +42,9 @@ def test_the_status_of_a_run_with_something_of_everything(language: Language, fo
 @pytest.mark.parametrize(
     ("paused", "after", "said"),
     [
-        (False, 10, "delayed, goes on in 1 m 20 s"),
+        (False, 10, "delayed, goes on in 1 min 20 s"),
         (False, 91, "delayed, goes on now"),
-        (True, 10, "delayed, goes on in 1 m 20 s"),
+        (True, 10, "delayed, goes on in 1 min 20 s"),
         (True, 91, "delayed, goes on once the run is resumed"),
     ],
 )
@@ -83,7 +83,9 @@ def test_a_scheduled_run_has_taken_no_time() -> None:
     """It has not begun."""
     run = Run(step("A"), start_at=START + 3_600)
 
-    assert "🕒 Flow · scheduled" == render(status(snapshot(run.board), START + 60)).splitlines()[0]
+    first = render(status(snapshot(run.board), START + 60)).splitlines()[0]
+
+    assert "🕒 Flow · scheduled · starts at 1970-01-01 01:16 UTC" == first
 
 
 def test_progress_is_the_bar_and_what_is_under_way() -> None:
@@ -145,13 +147,13 @@ def paused() -> Run:
 @pytest.mark.parametrize(
     ("run", "en", "id"),
     [
-        (completed, "✅ Flow is done · 1 m 05 s", "✅ Flow sudah selesai · 1 m 05 s"),
+        (completed, "✅ Flow is done · 1 min 05 s", "✅ Flow sudah selesai · 1 min 05 s"),
         (
             with_errors,
             "⚠️ Flow is done, but not all of it worked: step A: no luck · 0 ms",
-            "⚠️ Flow sudah selesai, tetapi tidak semuanya berhasil: langkah A: no luck · 0 ms",
+            "⚠️ Flow sudah selesai, tetapi tidak semuanya berhasil: langkah A: pesannya “no luck” · 0 ms",
         ),
-        (failing, "❌ Flow failed: step A: no luck · 4.2 s", "❌ Flow gagal: langkah A: no luck · 4.2 s"),
+        (failing, "❌ Flow failed: step A: no luck · 4.2 s", "❌ Flow gagal: langkah A: pesannya “no luck” · 4.2 s"),
         (cancelled, "⏹️ Flow was cancelled · 1.0 s", "⏹️ Flow dibatalkan · 1.0 s"),
         (
             lambda: cancelled("enough"),
@@ -186,7 +188,7 @@ def test_a_run_that_cannot_be_read_says_so() -> None:
     """It has an error, and no steps; what its status was last is no longer sure."""
     damaged = msgspec.structs.replace(failed(), steps=Steps([]), error="the journal is damaged", code="journal_damaged")
 
-    assert "❌ Flow failed: the journal is damaged · 1 m 05 s" == render(announcement(damaged))
+    assert "❌ Flow failed: the journal is damaged · 1 min 05 s" == render(announcement(damaged))
     assert render(execution_list([damaged], 1, False)).endswith("· ex · the journal is damaged")
     assert render(status(damaged, START)).endswith("· ex\n❌ the journal is damaged")
 
@@ -245,7 +247,7 @@ def test_why_of_a_step_that_a_failure_left_out_shows_the_failure() -> None:
         "⏭️ C · skipped: the run had already failed: step B: no <route>",
         "Ended 1970-01-01 00:17 UTC",
         "",
-        "❌ B · failed: no <route> · 1 m 03 s",
+        "❌ B · failed: no <route> · 1 min 03 s",
     ]
 
     assert expected == render(why(failed(), "C")).splitlines()

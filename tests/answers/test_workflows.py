@@ -52,7 +52,7 @@ def test_a_tree_says_what_the_workflow_is() -> None:
     """Its name, size, id, description and limits stand above the steps."""
     answer = workflow_tree(workflow(step("A"), description="Greets <people>"))
 
-    expected = "📋 Flow · 1 step · wf\nGreets <people>\nat most 5 at the same time, 30 m 00 s in all\n\n🔹 A · work"
+    expected = "📋 Flow · 1 step · wf\nGreets <people>\nat most 5 at the same time, 30 min 00 s in all\n\n🔹 A · work"
     assert expected == render(answer)
     assert "📋 Flow · no steps yet · wf" == render(workflow_tree(workflow())).splitlines()[0]
 

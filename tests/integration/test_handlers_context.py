@@ -169,7 +169,7 @@ async def test_a_reserved_key_that_a_placeholder_brings_fails_the_step(processor
         k="last_error",
     )
 
-    assert ("failed", "'last_error' is set by the engine; choose another key") == (
+    assert ("failed", "reserved_key: 'last_error' is set by the engine (choose another key)") == (
         ended.status,
         ended.steps["Set"].error,
     )

@@ -149,6 +149,20 @@ async def test_a_message_is_cut_where_a_line_or_a_word_ends(chatting: MultiStepP
     assert {"seven"} == {word for _, part in recorder.sent for word in part.split()}
 
 
+async def test_a_message_is_rather_cut_between_lines(chatting: MultiStepProcessor, recorder: Recorder) -> None:
+    """Words go together with their line, as far as a message can hold it."""
+    await send(chatting, {"text": "all of one line\n" * 500})
+
+    assert {"all of one line"} == {line for _, part in recorder.sent for line in part.splitlines()}
+
+
+async def test_no_message_is_white_space_alone(chatting: MultiStepProcessor, recorder: Recorder) -> None:
+    """Chat services refuse it, and the step would fail for what nobody misses."""
+    await send(chatting, {"text": "a" * LIMIT + "\n"})
+
+    assert [(9, "a" * LIMIT)] == recorder.sent
+
+
 async def test_the_parts_of_a_repeat_have_the_same_keys(chatting: MultiStepProcessor, recorder: Recorder) -> None:
     """When the second part fails, both are sent again under the keys that they had."""
     recorder.troubles = [None, ConnectionError("reset")]

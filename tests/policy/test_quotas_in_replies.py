@@ -54,6 +54,18 @@ def codes(count: int) -> str:
     return "\n".join(["[MULTISTEP:LIST_WORKFLOWS]"] * (count - 1) + [quick(step())])
 
 
+def looked_at(command: str) -> Callable[[int], str]:
+    """So many steps in all: one that is started, and the same one again and again."""
+    return lambda count: "\n".join([quick(step()), *[f"[MULTISTEP:{command}:workflow_id]"] * (count - 1)])
+
+
+def chain(count: int) -> str:
+    """So many steps and dependencies; of an even number, the last step has two."""
+    waits: list[list[str]] = [[], *([f"S{n}"] for n in range((count + 1) // 2 - 1))]
+    waits[-1] = [*waits[-1], *["S0"] * (count % 2 == 0)]
+    return quick(*(step(f"S{n}", dependencies=names) for n, names in enumerate(waits)))
+
+
 def tasks(count: int) -> str:
     """So many steps, those in a group and the group itself included."""
     return quick(step(handler="parallel_group", params={"tasks": [step(f"T{n}") for n in range(count - 1)]}))
@@ -80,6 +92,10 @@ def starts(before: int) -> Callable[[int], str]:
 CASES = [
     Case("reply_bytes", 400, padded),
     Case("commands", 3, codes),
+    Case("reply_steps", 4, looked_at("PREVIEW"), "of previews"),
+    Case("reply_steps", 4, looked_at("SHOW"), "of trees"),
+    Case("reply_steps", 4, looked_at("EXECUTE"), "of runs"),
+    Case("reply_steps", 5, chain, "with dependencies"),
     Case("steps", 4, tasks),
     Case("params_bytes", 40, lambda size: quick(step(params=sized("user", size)))),
     Case("context_bytes", 40, lambda size: quick(step(), named=f":context={json.dumps(sized('a', size))}")),

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import syncara.modules.process_shortcode as module
-from syncara import ExecutionStatus, MultiStepProcessor, NonRetryableError
+from syncara import ExecutionStatus, MultiStepProcessor, NonRetryableError, ValidationError
 from syncara.abc import ExecutionInput, StepInput
+from syncara.answers import Language
 from syncara.shortcodes.outcome import Reply
 from syncara.testing import FakeClock
 from tests.replies.support import Chats
 
 CREATE = '[MULTISTEP:CREATE_WORKFLOW:Tea]\n[MULTISTEP:ADD_STEP:workflow_id:Boil:log:{"message":"boiling"}]\n'
+ASK = '[MULTISTEP:CREATE_WORKFLOW:News]\n[MULTISTEP:ADD_STEP:workflow_id:Ask:api_call:{"url":"https://example.com"}]\n'
 
 
 class Message:
@@ -90,13 +93,70 @@ async def test_a_scheduled_start_survives_a_restart_and_can_be_taken_back(databa
     assert ["not_scheduled"] == [problem.code for problem in again.errors]
 
 
-@pytest.mark.parametrize("when", ["yesterday", "2020-01-01T00\\:00\\:00Z", "-5", "5 bananas"])
+@pytest.mark.parametrize(
+    ("language", "why"),
+    [("en", "it does not wait for a time to start"), ("id", "tidak sedang menunggu waktu mulai")],
+)
+async def test_what_does_not_wait_for_its_time_is_not_said_to_have_started(
+    bot: MultiStepProcessor, language: Language, why: str
+) -> None:
+    """A run that was cancelled before its time never began."""
+    await bot.process_reply(f"{CREATE}[MULTISTEP:SCHEDULED_WORKFLOW:workflow_id:1h]", chat_id=5)
+    await bot.process_reply("[MULTISTEP:CANCEL:execution_id]", chat_id=5)
+
+    again = await bot.process_reply("[MULTISTEP:UNSCHEDULE:execution_id]", chat_id=5, language=language)
+
+    assert (False, True) == (again.ok, why in again.text)
+
+
+@pytest.mark.parametrize(
+    "when",
+    ["yesterday", "2020-01-01T00\\:00\\:00Z", "-5", "5 bananas", f"{'9' * 400}s", f"{'9' * 5_000}m", f"{'9' * 9}d"],
+)
 async def test_a_start_that_is_no_time_ahead_is_refused(bot: MultiStepProcessor, when: str) -> None:
     """Nothing is made, not even the workflow."""
     reply = await bot.process_reply(f"{CREATE}[MULTISTEP:SCHEDULED_WORKFLOW:workflow_id:{when}]", chat_id=5)
 
     assert not reply.ok
     assert [] == bot.list_workflows()
+
+
+async def test_what_is_scheduled_says_when_it_starts(tmp_path: Path) -> None:
+    """In the list, the status, a sentence, and as what it waits for."""
+    async with MultiStepProcessor(tmp_path / "bot.db", messenger=Chats(), clock=FakeClock(1_750_000_000)) as bot:
+        await bot.process_reply(f"{CREATE}[MULTISTEP:SCHEDULED_WORKFLOW:workflow_id:1h]", chat_id=5)
+        looks = "LIST_EXECUTIONS", "STATUS:execution_id", "PROGRESS:execution_id", "WHY:execution_id"
+        reply = await bot.process_reply("".join(f"[MULTISTEP:{look}]\n" for look in looks), chat_id=5)
+        inline = await bot.process_reply("It is [MULTISTEP:STATUS:execution_id] so far.", chat_id=5)
+
+    assert [True] * 5 == ["starts at 2025-06-15 16:06 UTC" in one.text for one in (*reply.outcomes, *inline.outcomes)]
+    assert "nothing is being waited for" not in reply.text
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        f"{CREATE}[MULTISTEP:SCHEDULED_WORKFLOW:workflow_id:1h]\n[MULTISTEP:PAUSE:execution_id]",
+        f"{ASK}[MULTISTEP:SCHEDULED_WORKFLOW:workflow_id:1h]",
+    ],
+    ids=["paused", "awaiting approval"],
+)
+async def test_a_start_that_is_held_up_can_be_taken_back(bot: MultiStepProcessor, before: str) -> None:
+    """A run that is paused, or waits for approval, before its time has not started either."""
+    made = await bot.process_reply(before, chat_id=5)
+    taken = await bot.process_reply("[MULTISTEP:UNSCHEDULE:execution_id]", chat_id=5)
+
+    assert (True, True) == (made.ok, taken.ok)
+    assert ExecutionStatus.CANCELLED == bot.get_execution(made.execution_ids[0]).status
+
+
+async def test_a_start_taken_back_in_the_same_reply_is_not_said_to_have_happened(bot: MultiStepProcessor) -> None:
+    """The answer to the schedule tells its time."""
+    text = f"{CREATE}[MULTISTEP:SCHEDULED_WORKFLOW:workflow_id:1h]\n[MULTISTEP:UNSCHEDULE:execution_id]"
+    reply = await bot.process_reply(text, chat_id=5)
+
+    assert "will start at" in reply.outcomes[2].text
+    assert ExecutionStatus.CANCELLED == bot.get_execution(reply.execution_ids[0]).status
 
 
 async def test_a_quick_workflow_follows_its_dependencies(bot: MultiStepProcessor) -> None:
@@ -112,6 +172,41 @@ async def test_a_quick_workflow_follows_its_dependencies(bot: MultiStepProcessor
     assert ((first.id,), 1, ExecutionStatus.COMPLETED) == (last.dependencies, first.retry_count, run.status)
 
 
+async def test_retries_have_one_name_in_a_step(bot: MultiStepProcessor) -> None:
+    """Given under both of its names, none of them is dropped in silence."""
+    step = {"name": "Boil", "handler": "log", "params": {"message": "a"}, "retries": 1, "retry_count": 2}
+    reply = await bot.process_reply(f"[MULTISTEP:QUICK_WORKFLOW:Two:{json.dumps([step])}]", chat_id=5)
+
+    assert ["unknown_field"] == [problem.code for problem in reply.errors]
+
+
+@pytest.mark.parametrize("sequential", ["false", "true"])
+async def test_each_item_of_a_list_that_is_no_step_is_reported(bot: MultiStepProcessor, sequential: str) -> None:
+    """Beside everything else that is wrong with the list."""
+    boil = {"name": "Boil", "handler": "lgo", "params": {"message": "a"}}
+    steps = ["Tea", boil, {"handler": "log"}, 5, {"name": "Pour", "handler": "log", "timeout": -1}]
+    text = f"[MULTISTEP:QUICK_WORKFLOW:Two:{json.dumps(steps)}:sequential={sequential}]"
+    reply = await bot.process_reply(text, chat_id=5)
+
+    assert {
+        ("wrong_type", "step 1 of the list, steps"),
+        ("unknown_handler", "step 'Boil', field 'handler'"),
+        ("missing_field", "step 3 of the list, step None"),
+        ("wrong_type", "step 4 of the list, steps"),
+        ("wrong_type", "step 5 of the list, step 'Pour', field 'timeout'"),
+    } == {(problem.code, problem.where) for problem in reply.errors}
+    assert [] == bot.list_workflows()
+
+
+async def test_a_step_after_one_without_a_name_waits_for_nothing(bot: MultiStepProcessor) -> None:
+    """The name that is missing is the only problem, in a definition of the program's too."""
+    steps = [{"handler": "log", "params": {"message": "a"}}, {"name": "Pour", "handler": "log", "params": {}}]
+    with pytest.raises(ValidationError) as caught:
+        bot.create_quick("Two", [*steps, "Drink"], sequential=True)  # type: ignore[list-item]
+
+    assert ["missing_field", "wrong_type"] == [problem.code for problem in caught.value.problems]
+
+
 async def test_the_path_of_bots_that_hand_over_every_message(
     bot: MultiStepProcessor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,6 +219,17 @@ async def test_the_path_of_bots_that_hand_over_every_message(
     assert (5, 7, 42) == (run.chat_id, run.user_id, run.message_id)
     assert text.startswith("Here:\n")
     assert "[MULTISTEP" not in text
+
+
+async def test_a_message_id_may_have_its_other_name(bot: MultiStepProcessor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some libraries call it `message_id`; the message acts once there too."""
+    monkeypatch.setattr(module, "multi_step_processor", bot)
+    message = SimpleNamespace(message_id=43)
+
+    first = await module.process_shortcode(None, message, CREATE)
+
+    assert first == await module.process_shortcode(None, message, CREATE)
+    assert 1 == len(bot.list_workflows())
 
 
 async def test_a_message_without_chat_or_user_will_do(bot: MultiStepProcessor, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,16 +51,27 @@ async def test_a_command_is_the_developers_and_announces_nothing(bot: MultiStepP
         ("MULTISTEP:EXECUTE", {"workflow_id": 5}, "wrong_type"),
         ("MULTISTEP:QUICK_WORKFLOW", {"name": "Tea", "steps": [{"name": "A", "handler": "lgo"}]}, "unknown_handler"),
         ("MULTISTEP:UNSCHEDULE", {"execution_id": "execution_id"}, "not_found"),
+        ("MULTISTEP:LIST_WORKFLOWS", "page", "wrong_type"),
+        (None, {}, "wrong_type"),
     ],
 )
 async def test_what_is_wrong_is_raised_and_nothing_is_done(
-    bot: MultiStepProcessor, shortcode: str, fields: dict[str, Any], code: str
+    bot: MultiStepProcessor, shortcode: Any, fields: Any, code: str
 ) -> None:
     """With a stable code and a way out."""
     with pytest.raises(SyncaraError) as raised:
         await bot.give_command(shortcode, fields, chat_id=5)
 
     assert (code, True) == (raised.value.code, raised.value.fix != "")
+    assert (0, 0, 0) == traces(bot)
+
+
+@pytest.mark.parametrize("manner", [{"language": "fr"}, {"form": "pdf"}])
+async def test_a_manner_that_there_is_not_is_raised(bot: MultiStepProcessor, manner: dict[str, Any]) -> None:
+    """Before anything is done."""
+    with pytest.raises(ValidationError, match="there is no"):
+        await bot.give_command("MULTISTEP:QUICK_WORKFLOW", QUICK, chat_id=5, **manner)
+
     assert (0, 0, 0) == traces(bot)
 
 

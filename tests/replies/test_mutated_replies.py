@@ -57,7 +57,9 @@ def wrote(text: str, word: str) -> bool:
 
 
 def unescaped(text: str) -> str:
-    return text.replace("\\n", "\n").replace("\\", "")
+    for letter, character in (("n", "\n"), ("t", "\t"), ("r", "\r")):
+        text = text.replace(f"\\{letter}", character)
+    return text.replace("\\", "")
 
 
 @settings(max_examples=150)

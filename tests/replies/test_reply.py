@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from syncara import ExecutionStatus, MultiStepProcessor, ValidationError
+from syncara.policy.audit import ReplyTaken
 from syncara.policy.policy import read
 from tests.replies.support import Chats, traces
 
@@ -104,6 +105,8 @@ async def test_a_message_that_acted_takes_no_other_text(bot: MultiStepProcessor)
 
     assert (False, ["message_changed"]) == (reply.ok, [problem.code for problem in reply.errors])
     assert 1 == len(bot.list_executions())
+    taken = [each.entry for each in bot.audit.newest() if isinstance(each.entry, ReplyTaken)]
+    assert [(True, ()), (False, ("message_changed",))] == [(each.ok, each.problems) for each in taken]
 
 
 async def test_a_message_that_was_refused_may_be_corrected(bot: MultiStepProcessor) -> None:
@@ -177,6 +180,20 @@ async def test_a_status_after_a_start_tells_of_that_run(bot: MultiStepProcessor)
     assert "Tea" in last.text
 
 
+async def test_what_looks_shows_how_things_are_after_the_whole_reply(bot: MultiStepProcessor) -> None:
+    """Also where it stands before the code that changes them."""
+    nap = '[MULTISTEP:QUICK_WORKFLOW:Nap:[{"name":"Rest","handler":"delay","params":{"seconds":60}}]]'
+    await bot.process_reply(nap, chat_id=5)
+    looks = ["STATUS", "PROGRESS", "LIST_EXECUTIONS:cancelled"]
+    text = "\n".join(f"[MULTISTEP:{code}]" for code in (*looks, "CANCEL:execution_id", *looks))
+    reply = await bot.process_reply(text, chat_id=5)
+
+    answers = [outcome.text for outcome in reply.outcomes]
+    assert answers[:3] == answers[4:]
+    assert "cancelled" in answers[0]
+    assert "Nap" in answers[2]
+
+
 async def test_a_run_started_and_cancelled_in_one_reply_never_begins(bot: MultiStepProcessor) -> None:
     """Facts follow starts, in one transaction."""
     reply = await bot.process_reply(f"{TEA}\n[MULTISTEP:CANCEL:execution_id]", chat_id=5)
@@ -225,6 +242,82 @@ async def test_a_registered_family_is_understood(database: Path, chats: Chats) -
         await bot.wait(reply.execution_ids[0], 10)
 
     assert ["ana:2h"] == got
+
+
+async def test_no_alias_means_what_a_code_does_by_itself(bot: MultiStepProcessor) -> None:
+    """`workflow_id` and `execution_id` stay those of the workflow, in the same reply and in the next one."""
+    pause, cancel = "[MULTISTEP:PAUSE:execution_id]", "[MULTISTEP:CANCEL:execution_id]"
+    first = await bot.process_reply(f"{TEA}\n[GROUP:PIN_MESSAGE:7]\n{pause}\n{EXECUTE}", chat_id=5)
+    second = await bot.process_reply(f"[GROUP:PIN_MESSAGE:8]\n{cancel}\n{EXECUTE}", chat_id=5)
+    listed = await bot.process_reply("[MULTISTEP:LIST_WORKFLOWS]", chat_id=5)
+
+    assert (True, True) == (first.ok, second.ok)
+    runs = [bot.get_execution(run) for run in (*first.execution_ids, *second.execution_ids)]
+    assert ["Tea", "GROUP:PIN_MESSAGE", "Tea", "GROUP:PIN_MESSAGE", "Tea"] == [run.workflow_name for run in runs]
+    assert ["Tea"] == [flow.name for flow in bot.list_workflows()]
+    assert "GROUP" not in listed.text
+    assert second.outcomes[1].id == first.execution_ids[2]
+
+
+async def test_a_step_is_named_in_any_of_the_ways(bot: MultiStepProcessor) -> None:
+    """By name, by id, or as the N-th step of its workflow."""
+    reply = await bot.process_reply(TEA, chat_id=5)
+    run = await bot.wait(reply.execution_ids[0], 10)
+    second = list(run.steps.values())[1]
+    texts = [
+        (await bot.process_reply(f"[MULTISTEP:WHY:execution_id:{ref}]", chat_id=5)).text.splitlines()[0]
+        for ref in (second.name, second.id, "step2", "step_2_id")
+    ]
+
+    assert 1 == len(set(texts))
+    assert second.name in texts[0]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "[MULTISTEP:EXECUTE:workflow_id:{bad]\n[MULTISTEP:WHY:execution_id:Boil]",
+        "[MULTISTEP:SCHEDULED_WORKFLOW:workflow_id:never]\n[MULTISTEP:UNSCHEDULE:execution_id]",
+    ],
+)
+async def test_a_start_that_is_wrong_does_not_make_what_speaks_of_it_wrong(bot: MultiStepProcessor, code: str) -> None:
+    """The problem is told once."""
+    reply = await bot.process_reply(f"{CREATE}\n{code}", chat_id=5)
+
+    assert [0] == [problem.position[0] - reply.errors[0].position[0] for problem in reply.errors]
+
+
+async def test_what_the_reply_deletes_is_not_offered(bot: MultiStepProcessor) -> None:
+    """Neither found after that, nor named as what may be meant."""
+    await bot.process_reply(CREATE, chat_id=5)
+    reply = await bot.process_reply("[MULTISTEP:DELETE_WORKFLOW:Tea]\n[MULTISTEP:SHOW:Tea]", chat_id=5)
+
+    assert ["this chat has no workflow yet"] == [problem.fix for problem in reply.errors]
+
+
+async def test_a_list_shows_what_the_reply_has_changed(bot: MultiStepProcessor) -> None:
+    """What was paused is among the paused, and not among the running any more."""
+    steps = '[{"name":"Rest","handler":"delay","params":{"seconds":60}}]'
+    made = await bot.process_reply(f"[MULTISTEP:QUICK_WORKFLOW:Nap:{steps}]", chat_id=5)
+    lists = "[MULTISTEP:LIST_EXECUTIONS:paused]\n[MULTISTEP:LIST_EXECUTIONS:running]"
+    reply = await bot.process_reply(f"[MULTISTEP:PAUSE:execution_id]\n{lists}", chat_id=5)
+
+    assert [True, False] == [made.execution_ids[0] in outcome.text for outcome in reply.outcomes[1:]]
+
+
+async def test_lists_are_paged(bot: MultiStepProcessor) -> None:
+    """Ten to a page, newest first, with what the same reply makes; a page is no number that a database cannot count."""
+    for number in range(11):
+        await bot.process_reply(CREATE.replace("Tea", f"Tea {number:02}"), chat_id=5)
+    pages = "[MULTISTEP:LIST_WORKFLOWS:1]\n[MULTISTEP:LIST_WORKFLOWS:2]"
+    reply = await bot.process_reply(f"{CREATE}\n{pages}", chat_id=5)
+    beyond = await bot.process_reply(f"[MULTISTEP:LIST_EXECUTIONS::{'9' * 18}]", chat_id=5)
+
+    assert [(10, "Tea 02"), (2, "Tea 00")] == [
+        (each.text.count("📋"), [line for line in each.text.splitlines() if "📋" in line][-1].split(" · ")[0][2:])
+        for each in reply.outcomes[1:]
+    ]
+    assert ["wrong_type"] == [problem.code for problem in beyond.errors]
 
 
 async def test_half_a_character_does_no_harm(bot: MultiStepProcessor) -> None:

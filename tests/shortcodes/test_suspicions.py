@@ -55,6 +55,8 @@ def saying(params: str) -> str:
         (r"[MULTISTEP:CREATE_WORKFLOW:Tea\_time]", "suspicious_text"),
         ("[MULTISTEP:CREATE_WORKFLOW:Tea &amp; milk]", "suspicious_text"),
         ("[MULTISTEP:CREATE_WORKFLOW:Te\u200ba]", "suspicious_text"),
+        (r'[MULTISTEP:EXECUTE:workflow_id:{"folder":"C:\backup"}]', "suspicious_text"),
+        (r'[MULTISTEP:EXECUTE:workflow_id:{"sign":"\u0007"}]', "suspicious_text"),
         ("[MULTISTEP:CREATE_WORKFLOW:<name>]", "blank"),
         (saying('{"text":"Dear [name], hello"}'), "blank"),
         (saying('{"text":"<pesan>"}'), "blank"),

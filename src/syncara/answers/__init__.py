@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from syncara.answers.catalogue import LANGUAGES, Language
-from syncara.answers.language import detect_language
+from syncara.answers.effects import PlannedEffect
+from syncara.answers.language import detect_language, guess_language
 from syncara.answers.model import Answer
 from syncara.answers.plans import (
     Planned,
-    PlannedEffect,
     Wait,
     approval_answered,
     approval_note,
     approval_question,
     plan,
+    question_rows,
 )
 from syncara.answers.render import FORMS, Form, render
-from syncara.answers.replies import CommandHelp, cannot_run, command_help, outside_started, refusal, run_started, told
+from syncara.answers.replies import (
+    CommandHelp,
+    cannot_run,
+    command_help,
+    not_done,
+    outside_started,
+    refusal,
+    run_started,
+    told,
+)
 from syncara.answers.runs import announcement, execution_list, progress, status, status_line
 from syncara.answers.why import why
 from syncara.answers.workflows import step_added, workflow_deleted, workflow_list, workflow_made, workflow_tree
@@ -38,9 +48,12 @@ __all__ = [
     "command_help",
     "detect_language",
     "execution_list",
+    "guess_language",
+    "not_done",
     "outside_started",
     "plan",
     "progress",
+    "question_rows",
     "refusal",
     "render",
     "run_started",

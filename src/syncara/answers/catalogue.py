@@ -1,4 +1,7 @@
-"""The sentences of answers, in each language: `en.toml` and `id.toml`, beside this file."""
+"""The sentences of answers, in each language: `en.toml` and `id.toml`, beside this file.
+
+Both have the same keys, but for `command.…`: what English help says of commands stands in their declarations.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +25,8 @@ def phrase(language: Language, key: str, n: int | None = None) -> str:
 
 
 def known(key: str) -> bool:
-    """Whether there is such a sentence; the languages have the same ones."""
-    return key in catalogue("en")
+    """Whether there is such a sentence in a language that needs one."""
+    return any(key in sentences for sentences in _catalogues().values())
 
 
 def catalogue(language: Language) -> dict[str, Entry]:

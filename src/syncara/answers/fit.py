@@ -7,10 +7,11 @@ from typing import TypeVar
 
 from syncara.answers.catalogue import LANGUAGES
 from syncara.answers.model import Answer, Icon, Line, message
+from syncara.answers.parts import units
 from syncara.answers.render import FORMS, INDENT, render
 
 CHARS_MAX = 3_500
-"""Of an answer in any language and form. Chats take messages of about 4,000."""
+"""Of an answer in any language and form, in UTF-16 units. Chats take messages of about 4,000."""
 ROWS_MAX = 30
 NAME_CHARS, DETAIL_CHARS, LEAD_CHARS = 60, 160, 200
 """Of a name; of an error, a condition or a description in a row; and of those that an answer begins or ends with."""
@@ -29,13 +30,13 @@ def fitted(
     chars_max: int = CHARS_MAX,
 ) -> Answer:
     """`head`, as many rows as there is room for around the one with the index `around`, and `tail`."""
-    room = chars_max - sum(map(_chars, [*head, *tail, _more("more.above", len(rows)), _more("more.below", len(rows))]))
+    room = chars_max - sum(map(chars_of, [*head, *tail, more("more.above", len(rows)), more("more.below", len(rows))]))
     drawn: list[Line] = []
     first = end = min(around, len(rows))
     while len(drawn) < min(rows_max, len(rows)):
         below = end < len(rows) and (first == 0 or end - around <= 2 * (around - first))
         line = draw(rows[end if below else first - 1])
-        room -= _chars(line)
+        room -= chars_of(line)
         if room < 0:
             break
         if below:
@@ -45,17 +46,17 @@ def fitted(
             drawn.insert(0, line)
             first -= 1
     if first:
-        drawn.insert(0, _more("more.above", first))
+        drawn.insert(0, more("more.above", first))
     if end < len(rows):
-        drawn.append(_more("more.below", len(rows) - end))
+        drawn.append(more("more.below", len(rows) - end))
     return Answer((*head, *drawn, *tail))
 
 
-def _more(key: str, count: int) -> Line:
+def more(key: str, count: int) -> Line:
     return Line((Icon("more"), message(key, n=count)), depth=0)
 
 
-def _chars(line: Line) -> int:
-    """The most that the line takes, in any language and form, with its place in a tree and the line breaks before."""
-    longest = max(len(render(Answer((line,)), language, form)) for language in LANGUAGES for form in FORMS)
+def chars_of(line: Line) -> int:
+    """The most UTF-16 units that the line takes, in any language and form, with its indent and line breaks."""
+    longest = max(units(render(Answer((line,)), language, form)) for language in LANGUAGES for form in FORMS)
     return longest + len(INDENT) * (line.depth or 0) + len("\n\n")

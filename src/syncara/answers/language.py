@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import TypeVar
 
 from syncara.answers.catalogue import Language
+
+T = TypeVar("T")
 
 _ENGLISH = """
     a about after all an and any are as at back be been before but by can could did do does done each every few first
@@ -13,13 +16,13 @@ _ENGLISH = """
     this those to too two until up us was we were what when where which while who why will with would yes you your
 """
 _INDONESIAN = """
-    ada adalah agar aja akan aku anda apa apakah atau bagaimana bagi bahwa baik banget baru begitu belum berapa berikut
-    biar bila bisa boleh buat bukan dalam dan dapat dari deh dengan di dia dong dua dulu gak hanya hari harus hingga ini
-    itu iya jadi jangan jika juga kalau kamu kami karena ke kemudian kepada ketika kita kok lagi lain lalu lebih maka
-    mana mari masih mau mereka namun nanti nggak oleh pada pakai para paling perlu pernah saat saja sama sambil sampai
-    sangat satu saya sebagai sebelum sebuah secara sedang segera sekarang selama seluruh semua semuanya seperti serta
-    sesuai setelah setiap siap silakan siapa sudah supaya tadi tanpa tapi telah tentang tetapi tiap tidak tolong udah
-    untuk ya yaitu yang yuk
+    ada adalah agar aja akan aku anda apa apakah atau bagaimana bagi bahwa baik banget baru begitu belum berapa
+    berikut biar bila bisa boleh buat bukan dalam dan dapat dari deh dengan di dia dong dua dulu gak halo hanya hari
+    harus hingga ini itu iya jadi jangan jika juga kak kalau kami kamu karena kasih ke kemudian kepada ketika kita
+    kok lagi lain lalu lebih maaf maka mana mari masih mau mereka mohon namun nanti nggak oke oleh pada pakai paling
+    para perlu pernah saat saja sama sambil sampai sangat satu saya sebagai sebelum sebuah secara sedang segera
+    sekarang selama selamat seluruh semua semuanya seperti serta sesuai setelah setiap siap siapa silakan sip sudah
+    supaya tadi tanpa tapi telah tentang terima tetapi tiap tidak tolong udah untuk ya yaitu yang yuk
 """
 WORDS: dict[Language, frozenset[str]] = {
     "en": frozenset(_ENGLISH.split()),
@@ -31,17 +34,31 @@ LEAD_MIN = 2
 """The language of a text has this many times as many of them as the other one; else the text is mixed."""
 
 _SHOWN = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|https?://\S+", re.DOTALL)
-_WORD = re.compile(r"[^\W\d_]+")
+_WORD = re.compile(r"(?<!\w)[^\W\d_]+(?!\w)")
+"""What is joined to something else by `_`, such as `run_when`, is a name and no word."""
 _CLOSING = {"[": "]", "{": "}"}
 
 
-def detect_language(text: str, default: Language = "en") -> Language:
+def detect_language(text: str, default: T) -> Language | T:
     """The language of the prose; what is code, or stands in brackets, is none. `default` when in doubt."""
-    words = [word.lower() for word in _WORD.findall(_prose(text))]
-    hits = {language: sum(word in known for word in words) for language, known in WORDS.items()}
-    first, second = sorted(hits, key=lambda language: -hits[language])
-    clear = hits[first] >= HITS_MIN and hits[first] >= LEAD_MIN * hits[second] + 1
-    return first if clear else default
+    (first, most), (_, others) = _ranked(_prose(text))
+    return first if most >= HITS_MIN and most >= LEAD_MIN * others + 1 else default
+
+
+def guess_language(text: str, default: T) -> Language | T:
+    """The language that most little words of a text are of, those in its shortcodes too. `default` where none leads.
+
+    It is for texts that say too little themselves, where names and messages in the codes are better than nothing.
+    """
+    (first, most), (_, others) = _ranked(_SHOWN.sub(" ", text))
+    return first if most > others else default
+
+
+def _ranked(text: str) -> list[tuple[Language, int]]:
+    """The languages, each with how many of its little words there are; the one with the most first."""
+    words = [word.lower() for word in _WORD.findall(text)]
+    hits = [(language, sum(word in known for word in words)) for language, known in WORDS.items()]
+    return sorted(hits, key=lambda hit: -hit[1])
 
 
 def _prose(text: str) -> str:

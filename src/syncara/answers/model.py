@@ -43,10 +43,17 @@ class Message(Part, frozen=True, omit_defaults=True):
     """A sentence of the catalogues. The argument `n` is the number that chooses between singular and plural."""
 
     key: str
-    args: dict[str, Text | Strong | Code | Icon | Bar | Message | int] = {}
+    args: dict[str, Text | Strong | Code | Icon | Bar | Message | Wording | int] = {}
 
 
-AnyPart = Text | Strong | Code | Icon | Bar | Message
+class Wording(Part, frozen=True):
+    """What the engine has in English words of its own, and other languages say with their catalogue."""
+
+    english: Text | Message
+    other: Text | Message
+
+
+AnyPart = Text | Strong | Code | Icon | Bar | Message | Wording
 
 
 class Line(msgspec.Struct, frozen=True, omit_defaults=True):

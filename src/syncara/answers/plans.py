@@ -1,50 +1,34 @@
 """Plans: what a run would do and what of that needs a person, the question to that person, and what came of it.
 
-Whoever reads them decides by them, and what they speak of was written by a model. So addresses keep both of their ends
-when they are shortened, show what cannot be seen, and what needs a person comes before what does not.
+Whoever reads them decides by them, and what they speak of was written by a model: see `effects`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
-from syncara.answers.catalogue import known
-from syncara.answers.fit import DETAIL_CHARS, LEAD_CHARS, NAME_CHARS, ROWS_MAX, fitted
+from syncara.answers.effects import Decision, PlannedEffect, Row, Rows, address, row_line, rows
+from syncara.answers.failures import rule
+from syncara.answers.fit import CHARS_MAX, DETAIL_CHARS, LEAD_CHARS, NAME_CHARS, chars_of, fitted, more
 from syncara.answers.model import Answer, AnyPart, Code, Icon, Line, Message, Strong, Text, message
 from syncara.answers.reasons import NAMES_SHOWN
-from syncara.answers.text import cut, few, moment, span
+from syncara.answers.text import cut, ends, few, literal, moment, span
 from syncara.answers.tree import DOT
 from syncara.answers.workflows import branches, drawn
 from syncara.core.model import Workflow
 
-Decision = Literal["allow", "approve", "deny"]
 Outcome = Literal["approved", "refused", "expired"]
 Id = int | str
 
 HASH_CHARS = 12
-ADDRESS_CHARS = 120
-EFFECTS_CHARS, WAITS_CHARS, WAITS_SHOWN = 1_900, 500, 5
+EFFECTS_CHARS, WAITS_CHARS, WAITS_SHOWN = 1_800, 500, 5
 """How much of a plan its effects and its waits may take; the tree of the steps has the rest."""
-_DECISIONS: tuple[Decision, ...] = ("deny", "approve", "allow")
+QUESTION_CHARS = 2_300
+"""How much there is room for in every question, whatever it is called and whoever asked."""
 _ICONS: dict[Decision, str] = {"deny": "refused", "approve": "awaiting_approval", "allow": "allowed"}
-_KINDS = ("message", "web", "file", "collection", "shortcode", "custom", "none")
-
-
-class PlannedEffect(NamedTuple):
-    """What a step would do (`policy.effects.Effect`), and what becomes of that (`policy.judge.Judged`)."""
-
-    step: str
-    kind: str
-    handler: str
-    operation: str
-    address: Any
-    own: bool | None
-    decision: Decision
-    rule: str
-    detail: str = ""
 
 
 class Wait(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -70,6 +54,8 @@ class Planned(NamedTuple):
     longest_s: float
     attempts: int
     """The most, retries included."""
+    too_much: bool = False
+    """Whether it is more than one question to a person can show."""
 
 
 def plan(planned: Planned) -> Answer:
@@ -83,6 +69,8 @@ def plan(planned: Planned) -> Answer:
         Line((size, DOT, longest, DOT, message("plan.attempts", n=planned.attempts))),
     )
     tail = [*_effects(planned.effects), *_waits(planned.waits)]
+    if planned.too_much:
+        tail.append(Line((Icon("refused"), message("plan.too_much"))))
     if planned.decision == "approve":
         tail += approval_note(planned.approvers).lines
     return fitted(head, list(branches(workflow.steps)), drawn, tail)
@@ -95,81 +83,19 @@ def _hash(plan_hash: str) -> Message:
 # Effects.
 
 
-def _effects(effects: Sequence[PlannedEffect]) -> tuple[Line, ...]:
-    rows = _grouped(effects)
-    if not rows:
-        return (Line((message("plan.no_effects"),)),)
-    head = Line((message("plan.effects", n=len(rows)),))
-    return fitted((head,), rows, _judged, chars_max=EFFECTS_CHARS).lines
+def _effects(effects: Sequence[PlannedEffect]) -> list[Line]:
+    found = rows(effects, _judged, EFFECTS_CHARS)
+    if not found.lines:
+        return [Line((message("plan.no_effects"),))]
+    rest = [more("more.below", found.hidden)] if found.hidden else []
+    return [Line((message("plan.effects", n=len(found.lines) + found.hidden),)), *found.lines, *rest]
 
 
-class _Row(NamedTuple):
-    """Effects that differ in nothing but their steps."""
-
-    effect: PlannedEffect
-    steps: list[str]
-
-
-def _grouped(effects: Iterable[PlannedEffect]) -> list[_Row]:
-    """What is not allowed, what needs a person, then the rest, each by kind. Steps without effect are left out."""
-    rows: dict[str, _Row] = {}
-    for effect in effects:
-        if effect.kind != "none" or effect.decision != "allow":
-            rows.setdefault(repr(effect._replace(step="")), _Row(effect, [])).steps.append(effect.step)
-    found = sorted(rows.values(), key=lambda row: (_rank(row), _KINDS.index(row.effect.kind)))
-    if len(found) <= ROWS_MAX:
-        return found
-    # Not all will be seen: many of one kind must not hide another, so the first of each goes before the second of any.
-    first = {(row.effect.kind, row.effect.handler): row for row in reversed(found)}
-    return sorted(found, key=lambda row: (_rank(row), row is not first[row.effect.kind, row.effect.handler]))
-
-
-def _rank(row: _Row) -> int:
-    return _DECISIONS.index(row.effect.decision)
-
-
-def _effect(row: _Row) -> Line:
-    steps = Text(few(row.steps, NAMES_SHOWN, NAME_CHARS // 2))
-    detail = (Code(_address(row.effect.detail)),) if row.effect.detail else ()
-    return Line((Icon(row.effect.kind), _does(row.effect), *detail, DOT, steps), 0)
-
-
-def _judged(row: _Row) -> Line:
-    """An effect, with what becomes of it."""
-    decision, rule = row.effect.decision, Text(cut(row.effect.rule, DETAIL_CHARS))
-    why = () if decision == "allow" else (DOT, message(f"plan.rule_{decision}", rule=rule))
-    return Line((Icon(_ICONS[decision]), *_effect(row).parts, *why), 0)
-
-
-def _does(effect: PlannedEffect) -> Message:
-    """In words: what is done, and where."""
-    address = Code(_address(effect.address))
-    operation = Code(_address(effect.operation))
-    match effect.kind:
-        case "message" if effect.operation == "notify":
-            return message("effect.notify")
-        case "message":
-            return message("effect.send") if effect.own else message("effect.send_to", chat=address)
-        case "web" if effect.address is None:
-            return message("effect.web_unclear", method=operation)
-        case "web":
-            return message("effect.web", method=operation, host=address)
-        case "file" | "collection":
-            where = message("effect.shared", name=address) if effect.own is False else address
-            words = f"effect.{effect.kind}_{effect.operation}"
-            if known(words):
-                return message(words, where=where)
-            return message("effect.other", operation=operation, where=where)
-        case "shortcode":
-            return message("effect.shortcode", shortcode=address, params=operation)
-    return message("effect.handler", handler=Code(_address(effect.handler)))
-
-
-def _address(value: Any) -> str:
-    """The value on one line, with characters that cannot be seen spelled out; what is long keeps both of its ends."""
-    text = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in str(value))
-    half = ADDRESS_CHARS // 2
-    return text if len(text) <= ADDRESS_CHARS else f"{text[:half]}…{text[-half:]}"
+def _judged(row: Row, detail_chars: int) -> Line:
+    """A row, with what becomes of it."""
+    decision = row.effects[0].decision
+    why = () if decision == "allow" else (DOT, message(f"plan.rule_{decision}", rule=rule(row.effects[0].rule)))
+    return Line((Icon(_ICONS[decision]), *row_line(row, detail_chars).parts, *why), 0)
 
 
 # Waits.
@@ -185,7 +111,7 @@ def _waits(waits: Sequence[Wait]) -> tuple[Line, ...]:
 def _wait(wait: Wait) -> Line:
     why: AnyPart = message("plan.wait_person")
     if wait.kind == "delay" and wait.seconds is None:
-        why = message("plan.wait_value", value=Code(_address(wait.value)))
+        why = message("plan.wait_value", value=Code(address(wait.value)))
     elif wait.seconds is not None:
         why = Text(span(wait.seconds))
     icon = Icon("delayed" if wait.kind == "delay" else "waiting")
@@ -193,6 +119,12 @@ def _wait(wait: Wait) -> Line:
 
 
 # Approval.
+
+
+def question_rows(effects: Iterable[PlannedEffect], room: int = QUESTION_CHARS) -> Rows:
+    """What of a plan needs a person, as a question shows it in that many characters."""
+    asked = (effect._replace(rule="") for effect in effects if effect.decision == "approve")
+    return rows(asked, row_line, room)
 
 
 def approval_question(
@@ -206,28 +138,37 @@ def approval_question(
     start_at: float | None = None,
     how: str = "",
 ) -> Answer:
-    """Asks a person for a plan: with every effect that needs one, as far as there is room.
+    """Asks a person for a plan: with every effect that needs one. If there are more than it can show, it says so first.
 
     Times are Unix seconds; `start_at` is that of a start that lies ahead. `how`: what the person writes to answer,
     where that does not show in another way.
     """
-    asked = message("approval.asked", name=Strong(cut(workflow_name, LEAD_CHARS)))
-    by = () if asked_by is None else (DOT, message("approval.asked_by", user=Code(_address(asked_by))))
+    asked = message("approval.asked", name=Strong(cut(workflow_name, NAME_CHARS)))
+    by = () if asked_by is None else (DOT, message("approval.asked_by", user=_person(asked_by)))
     head = [Line((Icon("awaiting_approval"), asked, *by)), Line((message("approval.would"),))]
     start = () if start_at is None else (message("approval.starts", moment=Text(moment(start_at))), DOT)
     until = message("approval.until", moment=Text(moment(expires_at)))
     tail = [Line((*start, until, DOT, _hash(plan_hash), DOT, Code(approval_id)))]
     if how:
         tail.append(Line((message("approval.how", how=Code(cut(how, DETAIL_CHARS))),)))
-    rows = _grouped(effect for effect in effects if effect.decision == "approve")
-    return fitted(head, rows, _effect, tail)
+    found = question_rows(effects, CHARS_MAX - sum(map(chars_of, [*head, *tail, _unshown(0)])))
+    first = [_unshown(found.hidden)] if found.hidden else []
+    return Answer((*first, *head, *found.lines, *tail))
+
+
+def _unshown(count: int) -> Line:
+    return Line((Icon("completed_with_errors"), message("approval.unshown", n=count)))
+
+
+def _person(user_id: Id) -> Code:
+    return Code(ends(literal(str(user_id)), NAME_CHARS))
 
 
 def approval_note(approvers: Sequence[Id]) -> Answer:
     """Who may approve a plan, or that nobody is set who may."""
     if not approvers:
         return Answer((Line((Icon("refused"), message("approval.nobody"))),))
-    names = Text(few([_address(each) for each in approvers], NAMES_SHOWN, NAME_CHARS))
+    names = Text(few([literal(str(each)) for each in approvers], NAMES_SHOWN, NAME_CHARS))
     return Answer((Line((Icon("awaiting_approval"), message("approval.by", users=names))),))
 
 
@@ -236,7 +177,7 @@ def approval_answered(
 ) -> Answer:
     """What came of the question: `user_id` has answered it, or nobody has in time."""
     name = Strong(cut(workflow_name, LEAD_CHARS))
-    who = () if user_id is None else (DOT, message("approval.answered_by", user=Code(_address(user_id))))
+    who = () if user_id is None else (DOT, message("approval.answered_by", user=_person(user_id)))
     why = (DOT, Text(cut(reason, DETAIL_CHARS))) if reason else ()
     said = message(f"approval.{outcome}", name=name)
     return Answer((Line((Icon(outcome), said, *who, *why, DOT, Code(execution_id))),))

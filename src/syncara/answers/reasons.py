@@ -6,26 +6,31 @@ was written.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from syncara.answers.catalogue import known
+from syncara.answers.failures import failed
 from syncara.answers.fit import DETAIL_CHARS, LEAD_CHARS, NAME_CHARS
-from syncara.answers.model import AnyPart, Code, Strong, Text, message
+from syncara.answers.model import AnyPart, Code, Message, Strong, Text, Wording, message
 from syncara.answers.text import cut, few
-from syncara.core.model import StepStatus
+from syncara.core.board import NOT_APPROVED
+from syncara.core.model import ExecutionStatus, StepStatus
 from syncara.core.views import Execution, StepState
 
 NAMES_SHOWN = 3
 _WAITS = {StepStatus.WAITING: "on_crash", StepStatus.BLOCKED: "turn"}
 """What a step waits for when it does not say: a waiting one for a person, a blocked one for its turn."""
-_SAY_ALL = frozenset({"timeout", "crashed", "poison", "group_failed", "global_timeout"})
-"""Codes of failures whose words leave nothing for the error to add."""
+_REFUSED_BY = re.compile(r"refused by (.+?)(?:: (.*))?", re.DOTALL)
+"""How `policy.approvals` says in whose name a run was cancelled."""
 
 
-def ended(step: StepState, culprits: Sequence[StepState] = (), failure: AnyPart | None = None) -> AnyPart:
+def ended(
+    step: StepState, execution: Execution, culprits: Sequence[StepState] = (), condition: str | None = None
+) -> AnyPart:
     """Why a step was skipped or cancelled.
 
-    `culprits` are the steps it depends on that did not go well, `failure` is what the run failed of.
+    `culprits` are the steps it depends on that did not go well, `condition` is its own.
     """
     if not known(f"reason.{step.code}"):
         return Text(cut(step.reason or step.code, DETAIL_CHARS))
@@ -34,22 +39,18 @@ def ended(step: StepState, culprits: Sequence[StepState] = (), failure: AnyPart 
     match step.code:
         case "upstream_failed" if culprits:
             return message("reason.upstream_failed_in", steps=Text(names(culprits)))
-        case "run_failed" if failure is not None:
+        case "run_failed" if (failure := _in_step(execution, detail)) is not None:
             return message("detail", what=words, detail=failure)
         case "condition_false" | "never_true" if detail:
             return message("detail", what=words, detail=Code(cut(detail, DETAIL_CHARS)))
-        case "condition_error" | "run_failed" | "run_cancelled" if detail:
-            return message("detail", what=words, detail=Text(cut(detail, DETAIL_CHARS)))
+        case "condition_error" | "run_failed" if detail:
+            said = message("detail", what=words, detail=Text(cut(detail, DETAIL_CHARS)))
+            if step.code == "run_failed" or condition is None:
+                return Wording(said, words)
+            return Wording(said, message("detail", what=words, detail=Code(cut(condition, DETAIL_CHARS))))
+        case "run_cancelled" if detail:
+            return message("detail", what=words, detail=cancelled(detail))
     return words
-
-
-def failed(code: str, error: str | None, chars_max: int = DETAIL_CHARS) -> AnyPart:
-    """Why a step or a run failed."""
-    said = cut(error or code, chars_max)
-    if not known(f"failure.{code}"):
-        return Text(said)
-    words = message(f"failure.{code}")
-    return words if code in _SAY_ALL or not error else message("detail", what=words, detail=Text(said))
 
 
 def waits(step: StepState) -> AnyPart:
@@ -58,10 +59,10 @@ def waits(step: StepState) -> AnyPart:
     return message(f"wait.{code}") if known(f"wait.{code}") else Text(cut(step.reason or code, DETAIL_CHARS))
 
 
-def culprit(execution: Execution) -> StepState | None:
-    """The step whose failure the run reports as its own."""
+def culprit(execution: Execution, error: str | None) -> StepState | None:
+    """The step whose failure a run reports as its own."""
     for step in execution.steps.values():
-        if step.status is StepStatus.FAILED and execution.error == f"step '{step.name}' failed: {step.error}":
+        if step.status is StepStatus.FAILED and error == f"step '{step.name}' failed: {step.error}":
             return step
     return None
 
@@ -70,11 +71,28 @@ def run_failed(execution: Execution) -> AnyPart | None:
     """The first failure of a run, with its step; or why the run was cancelled."""
     if execution.error is None:
         return None
-    step = culprit(execution)
+    if execution.status is ExecutionStatus.CANCELLED and execution.code in ("cancelled", "not_approved"):
+        return cancelled(execution.error)
+    return _in_step(execution, execution.error) or failed(execution.code, execution.error, LEAD_CHARS)
+
+
+def _in_step(execution: Execution, error: str) -> Message | None:
+    step = culprit(execution, error)
     if step is None:
-        return failed(execution.code, execution.error, LEAD_CHARS)
+        return None
     why = failed(step.code, step.error, LEAD_CHARS)
     return message("failed_in", step=Strong(cut(step.name, NAME_CHARS)), why=why)
+
+
+def cancelled(reason: str) -> AnyPart:
+    """Why a run was cancelled, where that was said."""
+    if reason == NOT_APPROVED:
+        return message("cancel.not_approved")
+    refused = _REFUSED_BY.fullmatch(reason)
+    if refused is None:
+        return Text(cut(reason, LEAD_CHARS))
+    words = message("cancel.refused_by", user=Text(cut(refused[1], NAME_CHARS)))
+    return message("detail", what=words, detail=Text(cut(refused[2], LEAD_CHARS))) if refused[2] else words
 
 
 def names(steps: Sequence[StepState]) -> str:

@@ -1,32 +1,37 @@
 """An answer as text, in a language and a form.
 
 plain     nothing but the words.
-markdown  CommonMark, with GitHub's tables, strikethrough and autolinks thought of: emphasis, code and lists are ours,
-          and a backslash keeps all that could format or link from doing so. (A program that links bare e-mail addresses
-          does so in any text.) It is not Telegram's MarkdownV2, which wants more characters escaped.
+markdown  CommonMark, with GitHub's tables and strikethrough thought of: emphasis, code and lists are ours, and a
+          backslash keeps all that could format from doing so. It is not Telegram's MarkdownV2, which wants more
+          characters escaped.
 html      what Telegram takes as HTML, and a web page inside <pre> or with `white-space: pre-wrap`: the tags <b> and
           <code>, without attributes; line breaks are line breaks.
 
-In each of them, words that were not ours stay words, on their line.
+In each of them, words that were not ours stay words, on their line. In the last two, those that a chat service would
+make links of by itself, such as `@name`, are written as code, where it makes none.
 """
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from html import escape as html_escape
 from itertools import groupby
 from string import Formatter
 from typing import Literal, NamedTuple, get_args
 
+from syncara.answers import markdown
 from syncara.answers.catalogue import Language, phrase
 from syncara.answers.icons import ICONS, bar
-from syncara.answers.model import Answer, AnyPart, Bar, Code, Icon, Message, Strong, Text
+from syncara.answers.links import links, stretches
+from syncara.answers.model import Answer, AnyPart, Bar, Code, Icon, Message, Strong, Text, Wording
 from syncara.answers.text import one_line
 
 Form = Literal["plain", "markdown", "html"]
 FORMS: tuple[Form, ...] = get_args(Form)
 INDENT = "   "
+
+escape = partial(html_escape, quote=False)
 
 
 class _Style(NamedTuple):
@@ -89,6 +94,8 @@ def _part(part: AnyPart, language: Language, style: _Style) -> str:
             return bar(percent)
         case Message():
             return _message(part, language, style)
+        case Wording(english, other):
+            return _part(english if language == "en" else other, language, style)
 
 
 def _message(part: Message, language: Language, style: _Style) -> str:
@@ -103,35 +110,16 @@ def _message(part: Message, language: Language, style: _Style) -> str:
     return "".join(drawn)
 
 
-# Markdown.
-
-_SPECIAL = re.compile(r"[\\`*_\[\]<&~|$]|:(?=//)|(?<=www)\.", re.IGNORECASE)
-_BEGINS_BLOCK = re.compile(r"[#>+=:-]|\d{1,9}(?=[.)])")
+def _html_text(words: str) -> str:
+    return " ".join(_html_code(each) if linked else escape(each) for each, linked in stretches(words))
 
 
-def _markdown_text(text: str) -> str:
-    return _SPECIAL.sub(r"\\\g<0>", text)
+def _html_strong(words: str) -> str:
+    return _html_code(words) if links(words) else f"<b>{escape(words)}</b>"
 
 
-def _markdown_code(text: str) -> str:
-    # A code span that holds backticks would need longer fences, which many chat programs do not know.
-    return _markdown_text(text) if "`" in text else f"`{text}`"
-
-
-def _markdown_line(line: str) -> str:
-    """The line with a backslash where its beginning would make it a heading, a quote or an item."""
-    found = _BEGINS_BLOCK.match(line)
-    if found is None:
-        return line
-    place = found.end() if found[0].isdigit() else 0
-    return f"{line[:place]}\\{line[place:]}"
-
-
-# HTML.
-
-
-def _html_text(text: str) -> str:
-    return html.escape(text, quote=False)
+def _html_code(words: str) -> str:
+    return f"<code>{escape(words)}</code>"
 
 
 def _as_it_is(text: str) -> str:
@@ -141,18 +129,7 @@ def _as_it_is(text: str) -> str:
 _STYLES: dict[Form, _Style] = {
     "plain": _Style(_as_it_is, _as_it_is, _as_it_is, _as_it_is),
     "markdown": _Style(
-        _markdown_text,
-        lambda words: f"**{_markdown_text(words)}**",
-        _markdown_code,
-        _markdown_line,
-        indent="  ",
-        item="- ",
-        end="  \n",
+        markdown.text, markdown.strong, markdown.code, markdown.line, indent="  ", item="- ", end="  \n"
     ),
-    "html": _Style(
-        _html_text,
-        lambda words: f"<b>{_html_text(words)}</b>",
-        lambda words: f"<code>{_html_text(words)}</code>",
-        _as_it_is,
-    ),
+    "html": _Style(_html_text, _html_strong, _html_code, _as_it_is),
 }

@@ -17,7 +17,7 @@ def status(execution: Execution, now: float, workflow: Workflow | None = None) -
     """A run with its steps as they stand at Unix time `now`; with its definition, also what they wait for."""
     tree = Tree(execution, workflow, now)
     head = (Line((*title(execution), *_took(execution, now))), Line((*_done(execution), DOT, Code(execution.id))))
-    seen = reasons.culprit(execution) is not None and len(tree.steps) <= ROWS_MAX
+    seen = reasons.culprit(execution, execution.error) is not None and len(tree.steps) <= ROWS_MAX
     return fitted(head, tree.steps, tree.row, () if seen else failure(execution), around=tree.in_focus())
 
 
@@ -49,16 +49,30 @@ def execution_list(executions: Sequence[Execution], page: int, more: bool) -> An
 def _listed(execution: Execution) -> Line:
     name = Strong(cut(execution.workflow_name, NAME_CHARS))
     parts = (Icon(execution.status), name, DOT, message(f"run.{execution.status}"), DOT)
-    since = Text(moment(execution.created_at))
+    since = _start(execution) or Text(moment(execution.created_at))
     why = None if execution.steps else reasons.run_failed(execution)  # only one that cannot be read has no steps
     unreadable = () if why is None else (DOT, why)
     return Line((*parts, Text(percent(execution.progress)), DOT, since, DOT, Code(execution.id), *unreadable), 0)
 
 
 def title(execution: Execution) -> tuple[AnyPart, ...]:
-    """The beginning of an answer about a run: its name and status."""
+    """The beginning of an answer about a run: its name and status, and when a start that lies ahead is due."""
     name = Strong(cut(execution.workflow_name, LEAD_CHARS))
-    return Icon(execution.status), name, DOT, message(f"run.{execution.status}")
+    start = _start(execution)
+    return (
+        Icon(execution.status),
+        name,
+        DOT,
+        message(f"run.{execution.status}"),
+        *(() if start is None else (DOT, start)),
+    )
+
+
+def _start(execution: Execution) -> Message | None:
+    ahead = execution.status in (ExecutionStatus.SCHEDULED, ExecutionStatus.PAUSED) and execution.started_at is None
+    if execution.start_at is None or not ahead:
+        return None
+    return message("approval.starts", moment=Text(moment(execution.start_at)))
 
 
 def _done(execution: Execution) -> tuple[AnyPart, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from syncara.answers import reasons
+from syncara.answers.failures import failed
 from syncara.answers.fit import DETAIL_CHARS, NAME_CHARS
 from syncara.answers.model import AnyPart, Code, Icon, Line, Message, Strong, Text, message
 from syncara.answers.text import cut, moment, span
@@ -20,8 +21,6 @@ class Tree:
         """`workflow` lets steps say what they depend on; with `now` (Unix seconds) times are counted from it."""
         self.execution = execution
         self.now = now
-        self.failure = reasons.run_failed(execution)
-        """What the run failed of, or why it was cancelled."""
         self.steps = list(execution.steps.values())
         self._definitions: dict[str, Step] = {} if workflow is None else {step.id: step for step in workflow.steps}
         self._by_id = {step.id: step for step in self.steps}
@@ -76,15 +75,17 @@ class Tree:
             case StepStatus.PENDING:
                 return self._pending(step)
             case StepStatus.FAILED:
-                return [message("step.failed", why=reasons.failed(step.code, step.error))]
+                return [message("step.failed", why=failed(step.code, step.error))]
             case StepStatus.SKIPPED | StepStatus.CANCELLED:
-                failure = None if self.execution.code == "cancelled" else self.failure
-                return [message(f"step.{step.status}", why=reasons.ended(step, self.culprits(step), failure))]
+                definition = self._definitions.get(step.id)
+                condition = None if definition is None else definition.condition
+                why = reasons.ended(step, self.execution, self.culprits(step), condition)
+                return [message(f"step.{step.status}", why=why)]
             case StepStatus.WAITING | StepStatus.BLOCKED:
                 return [message(f"step.{step.status}", why=reasons.waits(step))]
             case StepStatus.RETRYING if step.error and step.wake_at is not None:
-                why = Text(cut(step.error, DETAIL_CHARS))
-                return [message("step.retrying", n=step.attempts + 1, when=self._when(step.wake_at), why=why)]
+                failure = failed(step.code, step.error)
+                return [message("step.retrying", n=step.attempts + 1, when=self._when(step.wake_at), why=failure)]
             case StepStatus.DELAYED if step.wake_at is not None:
                 return [message("step.delayed", when=self._when(step.wake_at))]
         return [message(f"step.{'repeating' if step.status is StepStatus.RETRYING else 'running'}")]

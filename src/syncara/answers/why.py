@@ -8,11 +8,13 @@ from syncara.answers.model import Answer, Line, Text, message
 from syncara.answers.runs import failure, title
 from syncara.answers.text import moment
 from syncara.answers.tree import Tree
-from syncara.core.model import StepStatus, Workflow
+from syncara.core.model import ExecutionStatus, StepStatus, Workflow
 from syncara.core.views import Execution, StepState
 
 _PLAIN = (StepStatus.COMPLETED, StepStatus.PENDING)
 """Statuses that call for no reason; nor does a group that goes on beside its tasks."""
+_TITLE_SAYS = (ExecutionStatus.SCHEDULED, ExecutionStatus.AWAITING_APPROVAL, ExecutionStatus.PAUSED)
+"""What a run waits for is in its title."""
 
 
 def why(execution: Execution, step_name: str | None = None, workflow: Workflow | None = None) -> Answer:
@@ -27,7 +29,8 @@ def why(execution: Execution, step_name: str | None = None, workflow: Workflow |
         head = (Line(tree.sentence(step).parts), *_time("started", step.started_at), *_time("ended", step.finished_at))
         return fitted(head, _behind(tree, step), tree.sentence)
     steps = [step for step in tree.steps if step.status not in _PLAIN and (step.status.final or not tree.tasks(step))]
-    head = (Line(title(execution)), *(() if steps else (Line((message("why.nothing"),)),)))
+    says_all = steps or execution.status in _TITLE_SAYS
+    head = (Line(title(execution)), *(() if says_all else (Line((message("why.nothing"),)),)))
     return fitted(head, steps, tree.sentence, failure(execution))
 
 
@@ -40,7 +43,7 @@ def _behind(tree: Tree, step: StepState) -> list[StepState]:
     if tasks := tree.tasks(step):
         return [task for task in tasks if task.status is not StepStatus.COMPLETED]
     if step.code == "run_failed":
-        first = reasons.culprit(tree.execution)
+        first = reasons.culprit(tree.execution, tree.execution.error)
         return [] if first is None else [first]
     if step.status is StepStatus.PENDING:
         return [parent for parent in tree.parents(step) if not parent.status.final]

@@ -26,6 +26,7 @@ from syncara.core.model import Author, Step, Workflow
 from syncara.core.views import Execution
 from syncara.ids import new_id
 from syncara.policy.preview import too_much
+from syncara.policy.quotas import size
 
 INSTEAD_OF = {
     "secret_refused": ("unknown_secret",),
@@ -83,6 +84,8 @@ class Draft:
         self.facts: list[Told] = []
         self.ids: dict[int, str] = {}
         """What each code made or is about."""
+        self._whole: list[tuple[int, Sheet]] = []
+        """The definitions that codes go through as a whole, each with the code."""
         self.latest_used: set[int] = set()
         """The codes in which `workflow_id` means a workflow that was there before."""
 
@@ -194,6 +197,7 @@ class Draft:
             approved=self.author == "developer",
         )
         self.starts.append(Start(sheet, started, self.place, aside))
+        self.go_through(sheet)
         if not sheet.started and not sheet.new:
             sheet.place = self.place
         sheet.started = True
@@ -221,6 +225,10 @@ class Draft:
         self.ids[self.place] = found.id
         return self._sheets.setdefault(found.id, found)
 
+    def go_through(self, sheet: Sheet) -> None:
+        """The code is about all steps of a definition."""
+        self._whole.append((self.place, sheet))
+
     def execution(self, ref: str) -> Run | None:
         """See `References.execution`."""
         found = self.references.execution(ref)
@@ -242,7 +250,20 @@ class Draft:
         Where nothing is, the policy has judged what is started.
         """
         found = [each for sheet in self._sheets.values() if sheet.touched for each in self._settle(sheet)]
-        return found or [*self._too_much(), *self._judge()]
+        return found or list(self._too_long()) or [*self._too_much(), *self._judge()]
+
+    def _too_long(self) -> Iterator[tuple[int, Problem]]:
+        """The code with which the reply goes through more steps than the chat's quota allows."""
+        sizes: dict[str, int] = {}
+        steps = 0
+        for place, sheet in self._whole:
+            if sheet.id not in sizes:
+                sizes[sheet.id] = size(sheet.workflow())
+            steps += sizes[sheet.id]
+            problems = self.desk.gate.reply_steps(self.author, self.chat.chat_id, steps)
+            if problems:
+                yield place, problems[0]
+                return
 
     def _too_much(self) -> Iterator[tuple[int, Problem]]:
         """Starts beyond the quotas of the chat."""

@@ -18,6 +18,7 @@ from syncara.policy import preview as previews
 def preview(draft: Draft, workflow_id: WorkflowRef, context: Context = {}) -> Said:  # noqa: B006 - never changed
     """Show what a run of a workflow would do, what of that needs a person's approval, and how long it can take."""
     sheet, given = draft.workflow(workflow_id), arguments.context(dict(context))
+    draft.go_through(sheet)
     return lambda _: _plan(draft, sheet, given)
 
 

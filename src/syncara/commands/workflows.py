@@ -95,6 +95,7 @@ def add_step(
 def show(draft: Draft, workflow_id: WorkflowRef = "workflow_id") -> Said:
     """Show a workflow as the tree of its steps."""
     sheet = draft.workflow(workflow_id)
+    draft.go_through(sheet)
     return lambda _: answers.workflow_tree(sheet.workflow())
 
 

@@ -85,6 +85,10 @@ class Gate:
         """Whether a reply is too much; `size` is in bytes."""
         return quotas.reply_problems(self.policy.quotas("ai", chat_id), size=size, commands=commands)
 
+    def reply_steps(self, author: Author, chat_id: Any, steps: int) -> list[Problem]:
+        """Whether a reply goes through too much; `steps` is the size of it (`quotas.size`)."""
+        return quotas.reply_steps_problems(self.policy.quotas(author, chat_id), steps)
+
     def definition(self, workflow: Workflow, author: Author) -> list[Problem]:
         """What keeps a definition from being made: an author's quotas, and addresses that an assistant leaves open."""
         most = self.policy.quotas(author, workflow.chat_id)

@@ -23,6 +23,8 @@ class Quotas(msgspec.Struct, frozen=True):
     """Of the text of a reply: some 100 bytes for each item of the largest batch, and more than models write."""
     commands: int | None = 100
     """Codes in one reply."""
+    reply_steps: int | None = 50_000
+    """Steps of all that one reply starts, shows or previews, and the dependencies between them, as often as it asks."""
     steps: int | None = GROUP_TASKS_MAX
     """Steps of one workflow, tasks of groups included: as many as a batch may have items."""
     params_bytes: int | None = 256 * KIB
@@ -62,6 +64,17 @@ def reply_problems(quotas: Quotas, *, size: int, commands: int) -> list[Problem]
         *_exceeded(quotas, "reply_bytes", size, "the reply", "say it in several replies"),
         *_exceeded(quotas, "commands", commands, "the reply", "put several steps into one QUICK_WORKFLOW"),
     ]
+
+
+def size(workflow: Workflow) -> int:
+    """What going through a definition costs: its steps, tasks of groups included, and their dependencies."""
+    steps = steps_of(workflow)
+    return len(steps) + sum(len(step.dependencies) for step in steps)
+
+
+def reply_steps_problems(quotas: Quotas, steps: int) -> list[Problem]:
+    """`steps` is the size of all that a reply goes through."""
+    return _exceeded(quotas, "reply_steps", steps, "the reply", "ask for less of it at once, in several replies")
 
 
 def workflow_problems(quotas: Quotas, workflow: Workflow) -> list[Problem]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import weakref
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any
@@ -29,8 +31,10 @@ logger = logging.getLogger("syncara")
 
 ANNOUNCE = "announce"
 APPROVAL = "(approval)"
-"""Stands for the question among the steps that were told; no code of a step looks like it."""
+"""Stands for the question among the waits that were told."""
 SEND_TIMEOUT_S = 30.0
+CHATS_AT_ONCE = 8
+"""How many chats are written to at the same time; each gets its lines one after another."""
 RETRY_FIRST_S, RETRY_MAX_S = 1.0, 300.0
 PAGE = 1_000
 
@@ -42,7 +46,9 @@ class Announcement(msgspec.Struct, frozen=True):
     language: Language
     form: Form
     told: tuple[str, ...] = ()
-    """The steps of whose waiting the chat has been told."""
+    """The waits that the chat has been told of, and whether it was asked for an approval."""
+    aside: bool = False
+    """A code of another family started it; the chat is not told that it went well."""
 
 
 class Announcer:
@@ -51,38 +57,39 @@ class Announcer:
         self._approvals = approvals
         self._messenger = messenger
         self._owed: dict[str, Announcement] = {}
-        self._due: dict[str, None] = {}
-        """Executions to look at, in order."""
-        self._news = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._due: set[str] = set()
+        """Executions that are going to be looked at."""
+        self._telling: set[asyncio.Task[None]] = set()
+        self._chats: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+        self._places = asyncio.Semaphore(CHATS_AT_ONCE)
         self._retry_s: dict[str, float] = {}
-        self._task: asyncio.Task[None] | None = None
         self._questions: dict[str, asyncio.Task[None]] = {}
         """Under way, by execution."""
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Take up what was not told before the last stop."""
-        self._news = asyncio.Event()
+        self._loop, self._places = loop, asyncio.Semaphore(CHATS_AT_ONCE)
         self._owed = {
             record.key: msgspec.json.decode(record.body or b"", type=Announcement) for record in self._records()
         }
         for execution_id in self._owed:
             self._look_at(execution_id)
-        self._task = loop.create_task(self._tell(), name="syncara announcer")
 
     def stop(self) -> None:
-        tasks = [task for task in (self._task, *self._questions.values()) if task is not None]
-        self._task, self._questions = None, {}
+        tasks = [*self._telling, *self._questions.values()]
+        self._loop, self._questions = None, {}
+        self._due.clear()
         for task in tasks:
             if not task.get_loop().is_closed():
                 task.cancel()
 
-    def owe(self, execution_ids: Iterable[str], announcement: Announcement, at: float) -> list[Change]:
-        """Announce these runs; returns what is to be written with their starts."""
-        body = msgspec.json.encode(announcement)
+    def owe(self, owed: Iterable[tuple[str, Announcement]], at: float) -> list[Change]:
+        """Announce these runs, by their ids; returns what is to be written with their starts."""
         made: list[Change] = []
-        for execution_id in execution_ids:
+        for execution_id, announcement in owed:
             self._owed[execution_id] = announcement
-            made.append(Record(ANNOUNCE, execution_id, at, body))
+            made.append(Record(ANNOUNCE, execution_id, at, msgspec.json.encode(announcement)))
         return made
 
     def hear(self, board: Board) -> None:
@@ -91,8 +98,14 @@ class Announcer:
             self._look_at(board.execution_id)
 
     def _look_at(self, execution_id: str) -> None:
-        self._due[execution_id] = None
-        self._news.set()
+        announcement = self._owed.get(execution_id)
+        if self._loop is None or announcement is None or execution_id in self._due:
+            return
+        self._due.add(execution_id)
+        told = self._tell(execution_id, announcement.chat_id)
+        task = self._loop.create_task(told, name=f"syncara announces {execution_id}")
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
 
     def _records(self) -> Iterable[Record]:
         page = self._desk.records(ANNOUNCE, after="", limit=PAGE)
@@ -100,20 +113,16 @@ class Announcer:
             yield from page
             page = self._desk.records(ANNOUNCE, after=page[-1].key, limit=PAGE)
 
-    async def _tell(self) -> None:
-        while True:
-            await self._news.wait()
-            self._news.clear()
-            due, self._due = self._due, {}
-            for execution_id in due:
-                try:
-                    async with asyncio.timeout(SEND_TIMEOUT_S):
-                        await self._tell_of(execution_id)
-                except Exception as error:  # noqa: BLE001 - a messenger may raise anything; the next try may work
-                    self._try_again(execution_id, error)
-                else:
-                    self._retry_s.pop(execution_id, None)
-                await asyncio.sleep(0)
+    async def _tell(self, execution_id: str, chat_id: Any) -> None:
+        async with self._chats.setdefault(repr(chat_id), asyncio.Lock()), self._places:
+            self._due.discard(execution_id)
+            try:
+                async with asyncio.timeout(SEND_TIMEOUT_S):
+                    await self._tell_of(execution_id)
+            except Exception as error:  # noqa: BLE001 - a messenger may raise anything; the next try may work
+                self._try_again(execution_id, error)
+            else:
+                self._retry_s.pop(execution_id, None)
 
     def _try_again(self, execution_id: str, error: Exception) -> None:
         wait = self._retry_s.get(execution_id, RETRY_FIRST_S)
@@ -131,18 +140,27 @@ class Announcer:
             await self._settled(execution_id)
             return
         if execution.status.final:
-            await self._send(execution, announcement, "end")
+            if not (announcement.aside and execution.status is ExecutionStatus.COMPLETED):
+                await self._send(execution, announcement, "end")
             await self._settled(execution_id)
         elif execution.status is ExecutionStatus.AWAITING_APPROVAL:
             if APPROVAL not in announcement.told and execution_id not in self._questions:
                 await self._ask(execution_id, announcement)
-        elif new := [step for step in _waiting(execution) if step not in announcement.told]:
-            await self._send(execution, announcement, new[0])
-            await self._has_told(execution_id, announcement, _waiting(execution))
+        else:
+            waits = self._waits(execution)
+            if new := [wait for wait in waits if wait not in announcement.told]:
+                await self._send(execution, announcement, new[0])
+                await self._has_told(execution_id, announcement, waits)
+
+    def _waits(self, execution: Execution) -> list[str]:
+        """The steps that wait; for the second time, `name (2)`."""
+        waiting = [step.name for step in execution.steps.values() if step.status is StepStatus.WAITING]
+        times = Counter(self._desk.waits(execution.id)) if waiting else Counter()
+        return [name if times[name] < 2 else f"{name} ({times[name]})" for name in waiting]  # noqa: PLR2004 - once
 
     async def _has_told(self, execution_id: str, announcement: Announcement, told: list[str]) -> None:
         kept = msgspec.structs.replace(announcement, told=tuple(told))
-        await self._desk.write(self.owe([execution_id], kept, self._desk.now()))
+        await self._desk.write(self.owe([(execution_id, kept)], self._desk.now()))
 
     async def _ask(self, execution_id: str, announcement: Announcement) -> None:
         """Ask for an approval: with buttons, where the messenger has them, else by the words to answer with."""
@@ -185,7 +203,3 @@ class Announcer:
         text = answers.render(answers.announcement(execution), announcement.language, announcement.form)
         key = f"{execution.id}:announce:{what}"
         await self._messenger.send(announcement.chat_id, text, idempotency_key=key)
-
-
-def _waiting(execution: Execution) -> list[str]:
-    return [step.name for step in execution.steps.values() if step.status is StepStatus.WAITING]

@@ -10,6 +10,7 @@ import msgspec
 from syncara.commands.registry import Command, Field
 from syncara.core.check import shown
 from syncara.core.errors import nearest
+from syncara.shortcodes.forms import WANTED
 from syncara.shortcodes.problems import CodeProblem
 from syncara.shortcodes.scanner import Call
 
@@ -61,17 +62,6 @@ def _wrong(call: Call, field: Field, value: Any, error: msgspec.ValidationError)
     )
 
 
-_FORMS = {
-    "text": "text",
-    "integer": "a whole number",
-    "number": "a number",
-    "flag": "true or false",
-    "names": "names separated by commas",
-    "moment": "seconds, a duration such as 5m, or an ISO time",
-    "rest": "text",
-}
-
-
 def allowed(field: Field) -> str:
     """What may stand in a field, in words."""
     known = choices(field.type)
@@ -86,7 +76,7 @@ def allowed(field: Field) -> str:
         for word, bound in (("above", meta.gt), ("from", meta.ge), ("to", meta.le))
         if bound is not None
     ]
-    return " ".join([_FORMS[field.form], *limits])
+    return " ".join([WANTED[field.form], *limits])
 
 
 def plain_type(kind: Any) -> Any:

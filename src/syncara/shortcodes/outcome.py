@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
+from syncara.answers import Form
+from syncara.answers.parts import LIMIT, split
 from syncara.shortcodes.problems import CodeProblem
 
 
@@ -23,10 +27,31 @@ class Reply(msgspec.Struct, frozen=True):
     ok: bool
     """False: something was wrong, and nothing of it was done."""
     text: str
-    """For the chat: the reply with each code replaced by its answer; when it was refused, why."""
+    """For the chat: the reply with each code replaced by its answer; when it was refused, why. See `parts`."""
     outcomes: tuple[Outcome, ...] = ()
     errors: tuple[CodeProblem, ...] = ()
     note: str | None = None
     """For the model: what is wrong and how to put it right. None when nothing is."""
     execution_ids: tuple[str, ...] = ()
     approval_ids: tuple[str, ...] = ()
+    form: Form = "plain"
+    """How `text` is written."""
+
+    def parts(self, limit: int = LIMIT) -> tuple[str, ...]:
+        """`text` as messages of at most `limit` UTF-16 units, Telegram's by default; one or more.
+
+        Cut where an answer begins, or a paragraph, a line or a word ends, if that is possible. What a part ends in the
+        middle of, such as `<b>` or a code block, is closed there and opened again in the next. Raises ValidationError
+        for a limit below 100.
+        """
+        return split(self.text, self.form, limit, list(self._answers()))
+
+    def _answers(self) -> Iterator[int]:
+        """Where in `text` the answers begin that have a line of their own."""
+        end = 0
+        for outcome in self.outcomes:
+            place = self.text.find(outcome.text, end)
+            if place > 0 and self.text[place - 1] == "\n":
+                yield place
+            if place >= 0:
+                end = place + len(outcome.text)

@@ -126,11 +126,10 @@ def _misplaced(text: str, call: Call, command: Command) -> CodeProblem | None:
 
 def _stand_in(draft: Draft, call: Call) -> None:
     """So that the codes after one that is wrong are not found wrong because of it."""
-    name = call.shortcode.rpartition(":")[2]
     args = call.args
-    if name == "CREATE_WORKFLOW":
+    if call.shortcode == "MULTISTEP:CREATE_WORKFLOW":
         draft.stand_in(str(args.get("name", "")))
-    elif name == "ADD_STEP":
+    elif call.shortcode == "MULTISTEP:ADD_STEP":
         draft.stand_in_step(str(args.get("workflow_id", "workflow_id")), args.get("name"))
     elif draft.commands[call.shortcode].kind == "makes":
         draft.stand_in_run()

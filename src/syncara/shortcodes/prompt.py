@@ -32,7 +32,7 @@ HELP_CHARS_MAX = 120
 """Of what the short form says of a handler that does not ship."""
 _KINDS: dict[Kind, str] = {
     "makes": "Codes that make something",
-    "reads": "Codes that only look",
+    "reads": "Codes that only look, at how things are after the whole reply",
     "acts": "Codes that change what there is, or act outside",
 }
 _CORE_HELP = {

@@ -31,6 +31,9 @@ from syncara.shortcodes.problems import CodeProblem
 from syncara.shortcodes.prompt import instructions
 
 RECEIPT = "receipt"
+LANGUAGE = "language"
+"""The record that says in which language a chat's replies are written."""
+MESSAGE_CHANGED = "message_changed"
 TRIES_MAX = 3
 """How often a reply is read again because a program changed the same definition meanwhile."""
 
@@ -61,14 +64,13 @@ class Replies:
         """See `MultiStepProcessor.process_reply`."""
         _require_manner(language, form)
         plain = _storable(text)
-        manner = Manner(language or answers.detect_language(plain), form)
-        return await self._in_turn(chat, lambda: self._carry_out(plain, chat, manner))
+        return await self._in_turn(chat, lambda: self._carry_out(plain, chat, language, form))
 
     def check(self, text: str, chat: Chat, language: Language | None, form: Form) -> Reply:
         """See `MultiStepProcessor.check_reply`."""
         _require_manner(language, form)
         text = _storable(text)
-        manner = Manner(language or answers.detect_language(text), form)
+        manner = Manner(self._language(text, chat, language) or "en", form)
         stored = self._stored(text, chat, manner)
         if stored is not None:
             return stored
@@ -77,13 +79,21 @@ class Replies:
         if sheet.found:
             return _refused(sheet, repair.complete(sheet, read), manner)
         as_written = tuple(Outcome(call.shortcode, True, None, text[slice(*call.span)]) for call in sheet.calls)
-        return Reply(True, _prose(text, form), as_written, execution_ids=_started(sheet))
+        return Reply(True, _prose(text, form), as_written, execution_ids=_started(sheet), form=form)
 
     async def command(
-        self, shortcode: str, fields: Mapping[str, Any], chat: Chat, language: Language, form: Form, *, park: bool
+        self,
+        shortcode: str,
+        fields: Mapping[str, Any],
+        chat: Chat,
+        language: Language | None,
+        form: Form,
+        *,
+        park: bool,
     ) -> Reply:
         """See `MultiStepProcessor.give_command`. `park`: leave what is started to the next runner."""
-        manner = Manner(language, form)
+        _require_manner(language, form)
+        manner = Manner(language or self.language(chat.chat_id), form)
         return await self._in_turn(chat, lambda: self._command(shortcode, fields, chat, manner, park=park))
 
     async def _in_turn(self, chat: Chat, carry_out: Callable[[], Awaitable[Reply]]) -> Reply:
@@ -97,6 +107,10 @@ class Replies:
                     if error.code != "conflict" or not tries_left:
                         raise
         raise AssertionError("the loop returns or raises")
+
+    def language(self, chat_id: Any) -> Language:
+        """What the chat's replies were written in before; English for a new chat."""
+        return self._spoken(chat_id) or "en"
 
     def prompt(self, *, long: bool) -> str:
         return instructions(self._desk, long=long)
@@ -112,7 +126,7 @@ class Replies:
         if not receipt.reply.ok:
             return None
         problem = CodeProblem(
-            "message_changed",
+            MESSAGE_CHANGED,
             f"message {chat.message_id}",
             "this message has acted already, with another text",
             "put what is new into a message of its own",
@@ -123,16 +137,42 @@ class Replies:
         commands = available(self._desk.shortcodes)
         return lambda text: paper.read(text, self._desk, chat, "ai", commands)
 
-    async def _carry_out(self, text: str, chat: Chat, manner: Manner) -> Reply:
+    def _language(self, text: str, chat: Chat, asked_for: Language | None) -> Language | None:
+        """What was asked for, else what the text is written in, else what the chat's replies were written in before.
+
+        For want of all these, the names and messages in its codes tell. None: nothing does.
+        """
+        spoken = asked_for or answers.detect_language(text, None) or self._spoken(chat.chat_id)
+        return spoken or answers.guess_language(text, None)
+
+    def _spoken(self, chat_id: Any) -> Language | None:
+        record = self._desk.record(LANGUAGE, _key(chat_id))
+        return None if record is None else msgspec.json.decode(record.body or b"", type=Language)
+
+    def _learned(self, chat: Chat, language: Language | None) -> list[Change]:
+        """What is to be written so that the language is remembered."""
+        if language is None or chat.chat_id is None or language == self._spoken(chat.chat_id):
+            return []
+        return [Record(LANGUAGE, _key(chat.chat_id), self._desk.now(), msgspec.json.encode(language))]
+
+    async def _carry_out(self, text: str, chat: Chat, asked_for: Language | None, form: Form) -> Reply:
+        language = self._language(text, chat, asked_for)
+        manner, learned = Manner(language or "en", form), self._learned(chat, language)
         stored = self._stored(text, chat, manner)
-        if stored is not None:
-            return stored
         read = self._reader(chat)
+        if stored is not None:
+            if not stored.ok and stored.errors[0].code == MESSAGE_CHANGED:
+                await self._desk.write(entries_of(read(text), stored))
+            return stored
         sheet = read(text)
+        if not sheet.found and sheet.calls:
+            return await self._commit(sheet, manner, learned)
         if not sheet.found:
-            return await self._commit(sheet, manner) if sheet.calls else Reply(True, _prose(text, manner.form))
+            if learned:
+                await self._desk.write(learned)
+            return Reply(True, _prose(text, form), form=form)
         refused = _refused(sheet, repair.complete(sheet, read), manner)
-        await self._desk.write([*_receipt(sheet, refused), *entries_of(sheet, refused)])
+        await self._desk.write([*learned, *_receipt(sheet, refused), *entries_of(sheet, refused)])
         return refused
 
     async def _command(
@@ -144,10 +184,10 @@ class Replies:
             return _done(sheet, _Look(self._desk, {}, []), manner)
         if park:
             single.park(sheet.draft)
-        return await self._commit(sheet, manner)
+        return await self._commit(sheet, manner, [])
 
-    async def _commit(self, sheet: Paper, manner: Manner) -> Reply:
-        """Make all of a draft true in one transaction."""
+    async def _commit(self, sheet: Paper, manner: Manner, learned: Sequence[Change]) -> Reply:
+        """Make all of a draft true in one transaction, and with it what was `learned` of the chat."""
         draft, made = sheet.draft, list[Reply]()
         approvals = [
             asked(start.started, start.sheet.name, start.judgement)
@@ -158,7 +198,7 @@ class Replies:
         def finish(boards: Boards, changed: list[bool]) -> Sequence[Addition]:
             reply = _done(sheet, _Look(self._desk, boards, changed), manner)
             made.append(msgspec.structs.replace(reply, approval_ids=tuple(each.id for each in approvals)))
-            kept = [*_receipt(sheet, made[0]), *(record_of(each, draft.now) for each in approvals)]
+            kept = [*learned, *_receipt(sheet, made[0]), *(record_of(each, draft.now) for each in approvals)]
             return [*draft.changes(), *kept, *self._announcements(sheet, manner), *entries_of(sheet, made[0])]
 
         plans = {start.sheet.id: Plan(start.sheet.workflow()) for start in draft.starts}
@@ -172,7 +212,11 @@ class Replies:
         chat_id = sheet.draft.chat.chat_id
         if chat_id is None or self._announcer is None or sheet.draft.author != "ai":
             return []
-        return self._announcer.owe(_started(sheet), Announcement(chat_id, *manner), sheet.draft.now)
+        made = [
+            (start.started.execution_id, Announcement(chat_id, *manner, aside=start.aside))
+            for start in sheet.draft.starts
+        ]
+        return self._announcer.owe(made, sheet.draft.now)
 
 
 class _Look:
@@ -182,10 +226,15 @@ class _Look:
         self._desk = desk
         self._boards = boards
         self._changed = changed
+        self._seen: dict[str, Execution] = {}
+        """What was read already: a reply may ask for one run many times."""
 
     def execution(self, execution_id: str) -> Execution:
-        board = self._boards.get(execution_id)
-        return self._desk.execution(execution_id) if board is None else views.snapshot(board)
+        if execution_id not in self._seen:
+            board = self._boards.get(execution_id)
+            found = self._desk.execution(execution_id) if board is None else views.snapshot(board)
+            self._seen[execution_id] = found
+        return self._seen[execution_id]
 
     def definition(self, execution_id: str) -> Workflow | None:
         board = self._boards.get(execution_id)
@@ -209,7 +258,8 @@ def _done(sheet: Paper, look: _Look, manner: Manner) -> Reply:
         if place in waiting:
             text += "\n" + answers.render(answers.approval_note(waiting[place]), manner.language, manner.form)
         outcomes.append(Outcome(call.shortcode, True, sheet.draft.ids.get(place), text))
-    return Reply(True, _compose(sheet, outcomes, manner.form), tuple(outcomes), execution_ids=_started(sheet))
+    text = _compose(sheet, outcomes, manner.form)
+    return Reply(True, text, tuple(outcomes), execution_ids=_started(sheet), form=manner.form)
 
 
 def _started(sheet: Paper) -> tuple[str, ...]:
@@ -217,9 +267,9 @@ def _started(sheet: Paper) -> tuple[str, ...]:
 
 
 def _refused(sheet: Paper, problems: Sequence[CodeProblem], manner: Manner) -> Reply:
-    wrong = {found.place: found.problem.message for found in reversed(sheet.found)}
+    wrong = {found.place: found.problem for found in reversed(sheet.found)}
     outcomes = tuple(
-        Outcome(call.shortcode, False, None, wrong.get(place, "not done, because another code is wrong"))
+        Outcome(call.shortcode, False, None, answers.render(answers.not_done(wrong.get(place)), *manner))
         for place, call in enumerate(sheet.calls)
     )
     return msgspec.structs.replace(_refusal(sheet.text, problems, manner), outcomes=outcomes)
@@ -227,7 +277,7 @@ def _refused(sheet: Paper, problems: Sequence[CodeProblem], manner: Manner) -> R
 
 def _refusal(text: str, problems: Sequence[CodeProblem], manner: Manner) -> Reply:
     said = answers.render(answers.refusal(problems), manner.language, manner.form)
-    return Reply(False, said, errors=tuple(problems), note=note.write(text, problems))
+    return Reply(False, said, errors=tuple(problems), note=note.write(text, problems), form=manner.form)
 
 
 def _compose(sheet: Paper, outcomes: Sequence[Outcome], form: Form) -> str:

@@ -11,6 +11,7 @@ from syncara.abc import Chat
 from syncara.commands.desk import Desk
 from syncara.commands.draft import Draft
 from syncara.commands.registry import Command
+from syncara.core.check import shown
 from syncara.core.errors import NotFoundError, Problem, ValidationError, nearest
 from syncara.shortcodes.bind import bind
 from syncara.shortcodes.paper import Paper
@@ -24,6 +25,9 @@ def carry_out(
     shortcode: str, fields: Mapping[str, Any], desk: Desk, chat: Chat, commands: Mapping[str, Command]
 ) -> Paper:
     """On a new draft. Raises NotFoundError, InvalidStateError, ValidationError with all that is wrong."""
+    if not isinstance(fields, Mapping):
+        message = f"the fields are given by their names, and this is {shown(fields)}"
+        raise ValidationError([Problem("wrong_type", "fields", message, "pass a dict")])
     command = commands.get(shortcode)
     if command is None:
         fix = nearest(shortcode, commands) or "the commands are " + ", ".join(commands)

@@ -25,6 +25,8 @@ _THOUSANDS = re.compile(r"(?:[a-z_]+\s*=\s*)?[\"']?(\d{1,3}(?:\.\d{3})+)[\"']?")
 _THOUSANDS_IN_JSON = re.compile(r"[:\[,]\s*(\d{1,3}\.\d\d0)\s*[,}\]]")
 _ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#\d{2,5}|#x[0-9a-fA-F]{2,4});")
 _INVISIBLE = re.compile(r"[\u200b\u2060\ufeff\u00ad]|(?<=[\x21-\x7e])[\u200c\u200d](?=[\x21-\x7e])")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+"""Nobody writes these: they come of a single backslash in JSON, as in `C:\\backup`."""
 _MARKDOWN = re.compile(r"\\[_*~`&#|>!.()+=-]")
 _BLANK = re.compile(
     r"<[^\W\d_][^<>]*>|\[[^\W\d_][^\[\]{}\"]*\]|_{2,}|\.{3}|…|\{[a-z][a-z _]*\}|TO[D]O|TBD|[Xx]{3,}|YOUR_[A-Z_]+"
@@ -205,6 +207,9 @@ def _of_texts(field: Field, value: Any) -> _Suspicion | None:
             return "suspicious_text", f"has {entity.group()}, an escape of HTML", "write the character itself"
         if _INVISIBLE.search(text) is not None:
             return "suspicious_text", "has a character that cannot be seen", "write it without"
+        if (control := _CONTROL.search(text)) is not None:
+            message = f"has the control character {control.group()!r}"
+            return "suspicious_text", message, "in JSON, write two backslashes for one"
         if field.form == "text" and (escape := _MARKDOWN.search(text)) is not None:
             return "suspicious_text", f"has {escape.group()}, an escape of Markdown", "write it without the backslash"
     return None
