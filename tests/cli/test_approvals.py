@@ -55,8 +55,9 @@ class Waiting(NamedTuple):
         return [path.name for path in (self.folder / "workspace").rglob("*") if path.is_file()]
 
 
-async def asked(folder: Path, chat_id: Any = 7, clock: FakeClock | None = None) -> Waiting:
-    async with MultiStepProcessor(folder / "syncara.db", announce=False, clock=clock) as processor:
+async def asked(folder: Path, chat_id: Any = 7, clock: FakeClock | None = None, *, hands_off: bool = False) -> Waiting:
+    database = folder / "syncara.db"
+    async with MultiStepProcessor(database, announce=hands_off, clock=clock, hands_off=hands_off) as processor:
         reply = await processor.process_reply(WRITE, chat_id=chat_id, user_id=7)
         return Waiting(folder, processor.get_approval(reply.approval_ids[0]))
 
@@ -212,7 +213,7 @@ def test_the_audit_says_who_approved(waiting: Waiting, command: Command) -> None
 def test_a_terminal_is_asked(waiting: Waiting, typed: bytes, code: int, became: tuple[str, str]) -> None:
     """The plan is shown first; with no, it goes on waiting."""
     terminal = Terminal("approve", waiting.id, cwd=waiting.folder)
-    terminal.read_until("[y/N]")
+    terminal.read_until("Approve Note? [y/N]")
     shown = terminal.text()
     terminal.type(typed)
 
@@ -306,6 +307,23 @@ def test_the_shell_completes_what_waits(waiting: Waiting) -> None:
     assert [f"plain,{waiting.id}"] == done.stdout.split()
 
 
+@pytest.mark.parametrize(("typed", "became"), [(b"y\n", "completed"), (b"n\n", "awaiting_approval")])
+def test_a_reply_asks_about_its_own_plan_alone(tmp_path: Path, typed: bytes, became: str) -> None:
+    """By its name; an older one that nobody was asked about yet goes on waiting, and its command is shown."""
+    older = asyncio.run(asked(tmp_path, hands_off=True))
+    (tmp_path / "reply.md").write_text(WRITE.replace(":Note:", ":Newer:"))
+    terminal = Terminal("reply", "reply.md", cwd=tmp_path)
+    terminal.read_until("Approve Newer? [y/N]")
+    terminal.type(typed)
+    terminal.end()
+    newer = document(syncara("list", "--json", "--limit", "1", cwd=tmp_path))["executions"][0]
+
+    assert 1 == terminal.text().count("[y/")
+    assert ("pending", "awaiting_approval") == older.now()
+    assert ("Newer", became) == (newer["workflow_name"], newer["status"])
+    assert f"    syncara approve {older.id}" in terminal.text().splitlines()
+
+
 # Answering beside the bot that runs the database.
 
 
@@ -348,6 +366,21 @@ def test_a_start_says_what_waits_and_waits_for_it(waiting: Waiting, answer: str,
         f"    syncara approve {waiting.id} --database syncara.db",
     ] == told.splitlines()
     assert f"run    {end}" in said
+
+
+def test_a_start_on_a_terminal_reads_no_answer(tmp_path: Path) -> None:
+    """The live view hides a prompt, and so what is typed there approves nothing."""
+    waiting = asyncio.run(asked(tmp_path, hands_off=True))  # whoever starts the database asks
+    terminal = Terminal("start", cwd=tmp_path)
+    terminal.read_until("May Note run?")
+    terminal.read_until("pending")
+    terminal.type(b"y\n")
+    done = syncara("refuse", waiting.id, cwd=tmp_path)
+
+    assert (0, 1) == (done.returncode, terminal.end())
+    assert ("refused", "cancelled", []) == (*waiting.now(), waiting.files())
+    assert f"To answer: syncara approve {waiting.id}" in terminal.text()
+    assert "[y/" not in terminal.text()
 
 
 def test_a_start_names_the_first_of_many_that_wait(tmp_path: Path) -> None:

@@ -278,6 +278,35 @@ def test_a_run_goes_on_after_kill_9(folder: Path) -> None:
     assert ["Hold", "Hold"] == (folder / "calls").read_text().split()
 
 
+@pytest.mark.parametrize(("answer", "status"), [("retry", "completed"), ("fail", "failed")])
+def test_a_step_that_waits_after_a_crash_is_resolved(folder: Path, answer: str, status: str) -> None:
+    """The status shows the command; its answer lets the step run again with the next start, or fail."""
+    (folder / "ask.json").write_text(
+        '{"name": "Ask", "steps": [{"name": "Hold it", "handler": "hold", "on_crash": "ask"}]}'
+    )
+    with running("run", "ask.json", "--handlers", "bot.py", cwd=folder) as process:
+        read_until(process, "Hold it is called")
+        process.kill()
+    (execution,) = document(syncara("list", "--json", cwd=folder))["executions"]
+    with running("start", "--handlers", "bot.py", cwd=folder) as process:
+        read_until(process, "waiting")
+        busy = syncara("resolve", execution["id"], "Hold it", answer, "--json", cwd=folder)
+        process.kill()
+    (folder / "go").touch()
+    hint = f"syncara resolve {execution['id']} 'Hold it' retry"
+    told = syncara("status", execution["id"], cwd=folder).stderr
+
+    first, again = (syncara("resolve", execution["id"], "Hold it", answer, "--json", cwd=folder) for _ in range(2))
+    syncara("start", "--handlers", "bot.py", cwd=folder)
+    ended = document(syncara("status", execution["id"], "--json", cwd=folder))["execution"]
+
+    assert (4, "database_busy") == (busy.returncode, document(busy)["error"]["code"])
+    assert f"resolve_step('{execution['id']}', 'Hold it', '{answer}')" in document(busy)["error"]["fix"]
+    assert f"'Hold it' waits for an answer, retry or fail: {hint}\n" in told
+    assert [(0, True), (0, False)] == [(done.returncode, document(done)["changed"]) for done in (first, again)]
+    assert status == ended["status"]
+
+
 def test_start_without_anything_open_says_so(folder: Path) -> None:
     """There is nothing to wait for."""
     run("tea.yaml", cwd=folder)

@@ -26,6 +26,7 @@ ON_A_RUN = ("status", "watch", "history", "pause", "resume", "cancel")
         ["cleanup", "--older-than", "1d"],
         ["export", "wf_1"],
         *([name, "ex_1"] for name in ON_A_RUN),
+        ["resolve", "ex_1", "Boil", "retry"],
     ],
     ids=" ".join,
 )
@@ -43,7 +44,13 @@ def test_a_database_that_is_not_there_is_the_same_error_everywhere(
 
 
 @pytest.mark.parametrize(
-    "arguments", [*([name, "{near}"] for name in ON_A_RUN), ["run", "{near_workflow}"], ["export", "{near_workflow}"]]
+    "arguments",
+    [
+        *([name, "{near}"] for name in ON_A_RUN),
+        ["resolve", "{near}", "Wait", "retry"],
+        ["run", "{near_workflow}"],
+        ["export", "{near_workflow}"],
+    ],
 )
 def test_an_unknown_id_is_the_same_error_everywhere(runs: Runs, command: Command, arguments: list[str]) -> None:
     """Exit code 3, with the nearest id."""

@@ -1,13 +1,15 @@
-"""pause, resume, cancel, cleanup and doctor: what changes a database, and what says whether it is sound."""
+"""pause, resume, cancel, resolve, cleanup and doctor: what changes a database, and what says whether it is sound."""
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from syncara import MultiStepProcessor
 from syncara.doors.cli.options import duration
 from tests.cli.support import Command, Runs
 
@@ -29,7 +31,7 @@ def test_a_run_is_paused_resumed_and_cancelled(runs: Runs, command: Command) -> 
     """Each says what the run is now; the second time nothing changes."""
     database = ("-d", runs.database)
 
-    assert f"{runs.paused} is paused already; nothing has changed.\n" == command("pause", runs.paused, *database).out
+    assert f"{runs.paused} is paused; nothing has changed.\n" == command("pause", runs.paused, *database).out
     resumed = command("resume", runs.paused, *database)
     assert f"{runs.paused} is running.\n" == resumed.out
     assert f"To let it go on: syncara start --database {runs.database}\n" == resumed.err
@@ -37,6 +39,16 @@ def test_a_run_is_paused_resumed_and_cancelled(runs: Runs, command: Command) -> 
     assert (True, "cancelled") == (cancelled["changed"], cancelled["execution"]["status"])
     again = command("cancel", runs.paused, *database, "--json")
     assert (0, False) == (again.code, again.json()["changed"])
+
+
+@pytest.mark.parametrize(("step", "answer", "code"), [("Wait", "maybe", 2), ("Wiat", "retry", 3), ("Wait", "retry", 0)])
+def test_only_a_step_that_waits_for_an_answer_is_resolved(
+    runs: Runs, command: Command, step: str, answer: str, code: int
+) -> None:
+    """Another answer is misuse, another step is not there; one that does not wait stays as it is."""
+    done = command("resolve", runs.paused, step, answer, "-d", runs.database)
+
+    assert (code, True) == (done.code, code != 0 or done.out.endswith("nothing has changed.\n"))
 
 
 # cleanup.
@@ -77,11 +89,12 @@ def test_a_sound_database_is_well(runs: Runs, command: Command) -> None:
     report = done.json()["doctor"]
 
     assert 0 == done.code
-    assert {"versions", "settings", "database", "runs", "runner", "problems"} == report.keys()
+    assert {"versions", "settings", "database", "runs", "audit", "runner", "warnings", "problems"} == report.keys()
     assert {"value": runs.database, "from": "--database"} == report["settings"]["database"]
     assert {"value": "full", "from": "default"} == report["settings"]["durability"]
     assert (runs.folder / runs.database).stat().st_size == report["database"]["bytes"]
     assert {"by_status": {"paused": 1, "failed": 1, "completed": 1}, "damaged": []} == report["runs"]
+    assert 0 == report["audit"]["entries"]
     assert "✓ All is well." == command("doctor", "-d", runs.database).out.splitlines()[-1]
 
 
@@ -152,3 +165,63 @@ def test_a_database_that_is_not_there_is_no_illness(command: Command, tmp_path: 
 
     assert (0, "syncara.db is not there yet; `syncara run` makes it.") == (done.code, done.out.splitlines()[-1])
     assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [(None, "cannot be read"), ("[roots", "bad_toml"), ("handler = 1", "unknown_key")]
+)
+def test_a_policy_that_cannot_be_taken_is_a_problem_before_the_database_is_there(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, said: str
+) -> None:
+    """So that a slip in it shows before the bot is started."""
+    if text is not None:
+        (tmp_path / "policy.toml").write_text(text)
+    monkeypatch.setenv("SYNCARA_POLICY", "policy.toml")
+    done = command("doctor", "--json")
+    (problem,) = done.json()["doctor"]["problems"]
+
+    assert (1, True) == (done.code, said in problem)
+    assert "✗ policy: " in command("doctor").out
+
+
+def test_journals_are_checked_under_a_policy_that_cannot_be_taken(
+    runs: Runs, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One slip does not hide what else is wrong."""
+    damage(runs, runs.failed)
+    monkeypatch.setenv("SYNCARA_POLICY", "policy.toml")
+    done = command("doctor", "-d", runs.database, "--json")
+
+    assert 1 == done.code
+    assert ["policy:", "run"] == [problem.split()[0] for problem in done.json()["doctor"]["problems"]]
+
+
+def test_a_root_that_is_not_there_is_a_warning(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be made later: the exit code stays 0. A relative path is one in the workspace."""
+    (tmp_path / "workspace" / "here").mkdir(parents=True)
+    (tmp_path / "policy.toml").write_text('[roots.here]\npath = "here"\n[roots.gone]\npath = "gone"\n')
+    monkeypatch.setenv("SYNCARA_POLICY", "policy.toml")
+    done, told = command("doctor", "--json"), command("doctor").out
+
+    assert (0, ["policy, roots.gone: workspace/gone is no folder"]) == (done.code, done.json()["doctor"]["warnings"])
+    assert "! policy, roots.gone: " in told
+
+
+def test_an_audit_that_was_changed_is_found(command: Command, tmp_path: Path) -> None:
+    """With the entry, as `audit verify` names it."""
+
+    async def take_a_reply() -> None:
+        async with MultiStepProcessor(tmp_path / "syncara.db") as processor:
+            await processor.process_reply("[MULTISTEP:CREATE_WORKFLOW:Tea]", chat_id=7)
+
+    asyncio.run(take_a_reply())
+    well = command("doctor")
+    with closing(sqlite3.connect(tmp_path / "syncara.db")) as file, file:
+        file.execute("UPDATE records SET at = at + 1 WHERE kind = 'audit'")
+    done = command("doctor", "--json")
+    (problem,) = done.json()["doctor"]["problems"]
+
+    assert (0, "✓ All is well.") == (well.code, well.out.splitlines()[-1])
+    assert (1, True) == (done.code, problem.startswith("audit: entry_changed: entry 1: "))

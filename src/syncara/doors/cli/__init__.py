@@ -21,7 +21,7 @@ from syncara.doors.cli.previewing import preview
 from syncara.doors.cli.prompting import prompt
 from syncara.doors.cli.replying import reply
 from syncara.doors.cli.running import run, start
-from syncara.doors.cli.steering import cancel, pause, resume
+from syncara.doors.cli.steering import cancel, pause, resolve, resume
 from syncara.doors.cli.upkeep import cleanup, doctor
 
 __all__ = ["main"]
@@ -30,7 +30,7 @@ GROUPS = {
     "Run": (run, start),
     "Assist": (reply, do, prompt),
     "Look": (list_, status, watch, history),
-    "Steer": (pause, resume, cancel),
+    "Steer": (pause, resume, cancel, resolve),
     "Approve": (approvals, approve, refuse),
     "Define": (validate, preview, export, schema),
     "Keep": (cleanup, doctor, audit),

@@ -21,12 +21,14 @@ from syncara.answers.plans import HASH_CHARS
 from syncara.answers.text import moment, one_line
 from syncara.doors.cli import options, output
 from syncara.doors.cli.database import going_on, reading, runner_now
+from syncara.handlers.communication import ConsoleMessenger
 from syncara.policy.approvals import question
 
 TAKEN_S, LOOK_S = 5.0, 0.1
 """How long the process that runs the database has to take an answer, and how often that is looked for."""
 HOW = "To answer: "
 """What the line begins with that is there to be copied."""
+WAITING_SHOWN = 3
 
 
 def _complete(context: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -92,7 +94,7 @@ def approve(*, approval_id: str, plan_hash: str | None, yes: bool, database: str
             raise click.UsageError(message)
         can_be = approval.status == "pending" and approval.plan_hash == plan_hash
         if can_be and not confirmed(approval):
-            output.note(f"It still waits. To refuse it: {typed('refuse', approval, database)}")
+            output.note(f"It still waits. To refuse it: {typed('refuse', approval.id, database)}")
             return output.FAILED
     _answer(database, approval_id, as_json, approve=True, plan_hash=plan_hash)
     return output.OK
@@ -117,7 +119,7 @@ def refuse(*, approval_id: str, reason: str | None, database: str | None, as_jso
 def confirmed(approval: Approval) -> bool:
     """Show a plan on the terminal and ask whether it may run."""
     output.say_lines(render(question(approval)))
-    return click.confirm("Approve it?", default=False)
+    return click.confirm(f"Approve {one_line(approval.workflow_name)}?", default=False)
 
 
 def _whole(given: str | None, plan_hash: str) -> str:
@@ -188,7 +190,7 @@ def _document(approval: Approval) -> dict[str, Any]:
 
 def _asked(approval: Approval, database: str | None) -> str:
     """The question, with the command that answers it."""
-    return render(question(approval, typed("approve", approval, database)))
+    return render(question(approval, typed("approve", approval.id, database)))
 
 
 def _answered(approval: Approval) -> str:
@@ -202,7 +204,31 @@ def _answered(approval: Approval) -> str:
     return f"{told} · {approval.id}"
 
 
-def typed(command: str, approval: Approval, database: str | None) -> str:
+def typed(command: str, approval_id: str, database: str | None) -> str:
     """The command that answers an approval."""
     chosen = [] if database is None else ["--database", database]
-    return shlex.join(["syncara", command, approval.id, *chosen])
+    return shlex.join(["syncara", command, approval_id, *chosen])
+
+
+def say_waiting(approvals: list[Approval], database: str | None, how: str) -> None:
+    """Say how many runs a person must approve, and with which commands; `how` goes before these."""
+    if not approvals:
+        return
+    count = "1 run waits" if len(approvals) == 1 else f"{len(approvals)} runs wait"
+    output.note(f"{count} for a person's approval. {how}")
+    for approval in approvals[:WAITING_SHOWN]:
+        output.note(f"    {typed('approve', approval.id, database)}")
+    if len(approvals) > WAITING_SHOWN:
+        output.note("    syncara approvals lists the others.")
+
+
+class Printer(ConsoleMessenger):
+    """Prints, and reads no answer: the terminal belongs to the live view, which would hide a prompt."""
+
+    def __init__(self, database: str | None) -> None:
+        self._database = database
+
+    async def ask(self, chat_id: Any, text: str, approval_id: str, *, idempotency_key: str) -> None:
+        """Says how to answer."""
+        how = f"{HOW}{typed('approve', approval_id, self._database)}"
+        await self.send(chat_id, f"{text}\n{how}", idempotency_key=idempotency_key)

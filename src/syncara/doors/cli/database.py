@@ -12,6 +12,7 @@ from click.shell_completion import CompletionItem
 
 from syncara import MultiStepProcessor, settings
 from syncara.policy.auditor import Audit
+from syncara.policy.policy import Policy
 from syncara.stores.examine import Examination, Runner, examine, runner_of
 
 __all__ = [
@@ -39,9 +40,9 @@ def runner_now(given: str | None) -> Runner | None:
 
 
 @contextmanager
-def reading(database: str | None) -> Iterator[MultiStepProcessor]:
+def reading(database: str | None, policy: Policy | None = None) -> Iterator[MultiStepProcessor]:
     """A processor that changes nothing."""
-    processor = MultiStepProcessor(database, read_only=True)
+    processor = MultiStepProcessor(database, read_only=True, policy=policy)
     try:
         yield processor
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import click
 
 from syncara import Execution, ExecutionStatus, MultiStepProcessor
+from syncara.core.model import StepStatus
 from syncara.doors.cli import options, output
 from syncara.doors.cli.database import RUN_ID, Runner, going_on, reading, runner_now
 
@@ -123,6 +125,11 @@ def status(*, execution_id: str, database: str | None, as_json: bool) -> None:
         output.note(f"It is paused. To end the pause: syncara resume {run.id}")
     elif not run.status.final:
         output.note(_where_it_runs(runner, database))
+    for step in run.steps.values():
+        if step.status is StepStatus.WAITING:
+            chosen = [] if database is None else ["--database", database]
+            words = shlex.join(["syncara", "resolve", run.id, step.name, "retry", *chosen])
+            output.note(f"'{plain(step.name)}' waits for an answer, retry or fail: {plain(words)}")
 
 
 def _where_it_runs(runner: Runner | None, database: str | None) -> str:

@@ -15,7 +15,7 @@ from syncara import Execution, MultiStepProcessor, NotFoundError, StorageError, 
 from syncara.answers import FORMS, LANGUAGES
 from syncara.core.errors import Problem
 from syncara.doors.cli import options, output
-from syncara.doors.cli.approving import confirmed
+from syncara.doors.cli.approving import confirmed, say_waiting
 from syncara.doors.cli.database import complete_file, path_of
 from syncara.doors.cli.following import GOES_ON_ALONE, follow, interrupted, say_left, say_others, stdout_for_json
 from syncara.doors.cli.sources import runner
@@ -63,7 +63,7 @@ def reply(
     started: list[str] = []
     try:
         with stdout_for_json(as_json), runner(database, handler_files) as processor:
-            made, ended = asyncio.run(_reply(processor, text, how, started, as_json))
+            made, ended = asyncio.run(_reply(processor, text, how, started, database, as_json))
     except KeyboardInterrupt:
         if not started:
             raise
@@ -74,7 +74,12 @@ def reply(
 
 
 async def _reply(
-    processor: MultiStepProcessor, text: str, how: dict[str, Any], started: list[str], as_json: bool
+    processor: MultiStepProcessor,
+    text: str,
+    how: dict[str, Any],
+    started: list[str],
+    database: str | None,
+    as_json: bool,
 ) -> tuple[Reply, list[Execution]]:
     try:
         made = processor.check_reply(text, **how)
@@ -91,6 +96,8 @@ async def _reply(
             await _ask(processor, made)
         if made.execution_ids:
             say_others(processor, made.execution_ids)
+            others = [each for each in processor.list_approvals() if each.id not in made.approval_ids]
+            say_waiting(others, database, "Not asked here. To answer, type:")
         runs = [processor.get_execution(execution_id) for execution_id in made.execution_ids]
         shown = [run for run in runs if run.status.final or run.status in GOES_ON_ALONE]
         if shown and not as_json and not sys.stdout.isatty():  # the live view keeps a distance of its own

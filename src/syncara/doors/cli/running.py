@@ -9,11 +9,10 @@ import click
 
 from syncara import Execution, ExecutionStatus, MultiStepProcessor, SyncaraError
 from syncara.doors.cli import options, output
-from syncara.doors.cli.approving import typed
+from syncara.doors.cli.approving import say_waiting
 from syncara.doors.cli.database import TARGET, path_of, require
 from syncara.doors.cli.following import (
     GOES_ON_ALONE,
-    OTHERS_SHOWN,
     follow,
     interrupted,
     open_runs,
@@ -128,21 +127,10 @@ async def _start(
         await processor.start()
         going = open_runs(processor, GOES_ON_ALONE)
         waiting = open_runs(processor, [ExecutionStatus.AWAITING_APPROVAL])
-        _say_waiting(processor, {run.id for run in waiting}, database)
+        ids = {run.id for run in waiting}
+        approvals = [each for each in processor.list_approvals() if each.execution_id in ids]
+        say_waiting(approvals, database, "To answer, type in another terminal:")
         ended = [await follow(processor, run.id, as_json) for run in (*reversed(going), *reversed(waiting))]
         return ended, open_runs(processor, [ExecutionStatus.PAUSED])
     finally:
         await processor.stop()
-
-
-def _say_waiting(processor: MultiStepProcessor, execution_ids: set[str], database: str | None) -> None:
-    """Say which runs a person must approve, and how."""
-    approvals = [each for each in processor.list_approvals() if each.execution_id in execution_ids]
-    if not approvals:
-        return
-    count = "1 run waits" if len(approvals) == 1 else f"{len(approvals)} runs wait"
-    output.note(f"{count} for a person's approval. To answer, type in another terminal:")
-    for approval in approvals[:OTHERS_SHOWN]:
-        output.note(f"    {typed('approve', approval, database)}")
-    if len(approvals) > OTHERS_SHOWN:
-        output.note("    syncara approvals lists the others.")

@@ -15,6 +15,7 @@ from typing import Any
 from syncara import InvalidStateError, MultiStepProcessor, StorageError, Workflow, multi_step_processor
 from syncara.core.errors import NotFoundError, Problem, SyncaraError, ValidationError
 from syncara.definitions import Definition, load_definition
+from syncara.doors.cli.approving import Printer
 from syncara.doors.cli.database import reading
 
 Content = Mapping[str, Any] | Workflow | str
@@ -28,7 +29,8 @@ def runner(
     database: str | None, handler_files: tuple[str, ...], *, read_only: bool = False, hands_off: bool = False
 ) -> Iterator[MultiStepProcessor]:
     """The processor that Python files register their handlers on, with those of `handler_files` on it."""
-    multi_step_processor.configure(database=database, read_only=read_only, hands_off=hands_off)
+    printer = Printer(database)  # unless a file configures another messenger
+    multi_step_processor.configure(database=database, messenger=printer, read_only=read_only, hands_off=hands_off)
     for path in handler_files:
         import_file(path, database)
     try:

@@ -12,10 +12,13 @@ from typing import Any
 
 import click
 
-from syncara import Execution, MultiStepProcessor, StorageError, settings
+from syncara import Execution, MultiStepProcessor, StorageError, ValidationError, settings
 from syncara.doors.cli import options, output
-from syncara.doors.cli.database import examine, path_of, reading, require, runner_now
+from syncara.doors.cli.database import auditing, examine, path_of, reading, require, runner_now
 from syncara.doors.cli.looking import DAMAGED
+from syncara.handlers.files import WORKSPACE
+from syncara.policy.policy import Policy
+from syncara.policy.policy import load as load_policy
 
 PAGE = 500
 UNSET = {
@@ -53,18 +56,23 @@ def cleanup(*, older_than: float, database: str | None, as_json: bool) -> None:
 @options.DATABASE
 @options.JSON
 def doctor(*, database: str | None, as_json: bool) -> int:
-    """Check the database and every journal in it, and say what the settings are. Changes nothing.
+    """Check the database, every journal and the audit in it, and the policy, and say what the settings are.
 
-    The exit code is 1 when something is wrong. It reads the whole file, and works beside the process that runs it.
+    Changes nothing. The exit code is 1 when something is wrong. It reads the whole file, and works beside the process
+    that runs it.
     """
     report: dict[str, Any] = {"versions": _versions(), "settings": _settings(database)}
     path = path_of(database)
     problems: list[str] = []
     report["database"] = _file(path, problems) if Path(path).exists() else None
-    if report["database"] and not problems:
-        report["runs"] = _runs(database, problems)
+    sound = report["database"] is not None and not problems
+    policy = _policy(problems)
+    if sound:
+        report["runs"] = _runs(database, policy, problems)
+        report["audit"] = _audit(database, problems)
         runner = runner_now(database)
         report["runner"] = runner._asdict() if runner else None
+    report["warnings"] = _missing_roots(policy)
     report["problems"] = problems
     if as_json:
         output.emit({"doctor": report})
@@ -102,11 +110,38 @@ def _file(path: str, problems: list[str]) -> dict[str, Any]:
     return {"path": path, "bytes": examined.bytes, "wal_bytes": examined.wal_bytes, "schema": examined.schema}
 
 
-def _runs(database: str | None, problems: list[str]) -> dict[str, Any]:
+def _policy(problems: list[str]) -> Policy:
+    """The policy of the settings, or the built-in one; also where theirs cannot be taken."""
+    path = settings.load({}).policy
+    try:
+        return Policy() if path is None else load_policy(path)
+    except ValidationError as error:
+        problems += [f"policy: {problem}" for problem in error.problems]
+        return Policy()
+
+
+def _missing_roots(policy: Policy) -> list[str]:
+    """Folders that the policy names and that are not there, each once."""
+    workspace = settings.load({}).workspace or WORKSPACE
+    rules = (policy.general, *policy.chats.values())
+    folders = {(name, workspace / root.path): None for each in rules for name, root in each.roots.items()}
+    return [f"policy, roots.{name}: {path} is no folder" for name, path in folders if not path.is_dir()]
+
+
+def _audit(database: str | None, problems: list[str]) -> dict[str, Any]:
+    """The whole chain is read, as `syncara audit verify` does."""
+    with auditing(database) as audit:
+        finding = audit.verify()
+    if finding.broken is not None:
+        problems.append(f"audit: {finding.broken}")
+    return {"entries": finding.entries, "head": finding.head}
+
+
+def _runs(database: str | None, policy: Policy, problems: list[str]) -> dict[str, Any]:
     """Every journal is read and folded, which checks it."""
     counts: dict[str, int] = {}
     damaged = []
-    with reading(database) as processor:
+    with reading(database, policy) as processor:
         for run in _all(processor):
             counts[str(run.status)] = counts.get(str(run.status), 0) + 1
             if run.code in DAMAGED:
@@ -146,8 +181,12 @@ def _show(report: dict[str, Any], path: str) -> None:
     if "runs" in report:
         line("runs", ", ".join(f"{n} {status}" for status, n in report["runs"]["by_status"].items()) or "none")
         runner = report["runner"]
+        count = report["audit"]["entries"]
+        line("audit", f"{count} {'entry' if count == 1 else 'entries'} as written")
         line("runner", "nobody runs it now" if runner is None else f"process {runner['pid'] or 'unknown'}")
+    for warning in report["warnings"]:
+        console.print(Text.assemble(("! ", "yellow"), plain(warning)))
     for problem in report["problems"]:
         console.print(Text.assemble(("✗ ", "bold red"), plain(problem)))
-    if database is not None and not report["problems"]:
+    if database is not None and not report["problems"] and not report["warnings"]:
         console.print(Text("✓ All is well.", "green"))
