@@ -298,7 +298,11 @@ class Documents(Protocol):
 
 
 class Messenger(Protocol):
-    """Carries text to a chat. An implementation that can, drops a repeat of the same `idempotency_key`."""
+    """Carries text to a chat. An implementation that can, drops a repeat of the same `idempotency_key`.
+
+    It may have an attribute `form`: "plain", "markdown" or "html". Everything that it is given is written in that one:
+    the texts of steps, escaped, and news and questions. It is read with `getattr`, once; without it, all is plain.
+    """
 
     async def send(self, chat_id: Any, text: str, *, idempotency_key: str) -> str | int | None:
         """Send `text` (at most 4,096 characters) and return the message's id, where there is one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import logging
+import os
 import time
 import weakref
 from collections import ChainMap
@@ -65,8 +66,8 @@ class Engine:
         hands_off = bool(given.get("hands_off"))
         self.messenger: Messenger = given.get("messenger") or communication.ConsoleMessenger()
         known = ChainMap(shortcodes, communication.shortcodes(self.messenger))
-        policy = _policy(given, self.chosen)
-        self.gate = Gate(policy, handlers.declares, data_shortcodes.__contains__, secrets.names)
+        policy, roots = _policy(given, self.chosen)
+        self.gate = Gate(policy, handlers.declares, data_shortcodes.__contains__, secrets.names, roots)
         self._open(given)
         handlers.install(
             [
@@ -153,19 +154,24 @@ def _settings(given: Given) -> settings.Settings:
     return settings.load(plain)
 
 
-def _policy(given: Given, chosen: settings.Settings) -> rules.Policy:
-    """The policy that was given or chosen. Raises ValidationError with everything that is wrong in it."""
+def _policy(given: Given, chosen: settings.Settings) -> tuple[rules.Policy, dict[str, rooted.Root]]:
+    """The policy that was given or chosen, and its shared roots by their paths.
+
+    Raises ValidationError with everything that is wrong in it.
+    """
     policy = given.get("policy")
     if not isinstance(policy, rules.Policy):
         policy = rules.Policy() if chosen.policy is None else rules.load(chosen.policy)
     workspace = (chosen.workspace or files.WORKSPACE).absolute()
-    if problems := rules.misplaced_roots(policy, workspace, _apart(given, chosen, workspace)):
+    apart = _apart(given, chosen, workspace)
+    roots = rules.shared_roots(policy, workspace, apart)
+    if problems := rules.misplaced_roots(policy, roots, apart):
         raise ValidationError(problems)
-    return policy
+    return policy, roots
 
 
 def _apart(given: Given, chosen: settings.Settings, workspace: Path) -> dict[str, Path]:
-    """What no root may lead to, by name."""
+    """What no root may lead to, by name; real paths."""
     documents = given.get("documents")
     found = {
         "the chats' own folders": workspace / rooted.CHATS,
@@ -174,7 +180,7 @@ def _apart(given: Given, chosen: settings.Settings, workspace: Path) -> dict[str
         "the policy file": chosen.policy,
         "the file of secrets": chosen.secrets,
     }
-    return {name: Path(path) for name, path in found.items() if path is not None}
+    return {name: Path(os.path.realpath(path)) for name, path in found.items() if path is not None}
 
 
 def _account() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from syncara import Execution, Messenger, MultiStepProcessor, NonRetryableError, ValidationError
+from syncara.answers import Form
 from tests.integration.support import HANG_S, one_step
 
 LIMIT = 4096
@@ -34,6 +36,14 @@ class Recorder:
     async def edit(self, chat_id: Any, message_id: Any, text: str, *, idempotency_key: str) -> None: ...
 
     async def pin(self, chat_id: Any, message_id: Any, *, idempotency_key: str) -> None: ...
+
+
+class FormRecorder(Recorder):
+    """One whose chat service takes formatted text."""
+
+    def __init__(self, form: Form) -> None:
+        super().__init__()
+        self.form = form
 
 
 @pytest.fixture
@@ -172,6 +182,47 @@ async def test_the_parts_of_a_repeat_have_the_same_keys(chatting: MultiStepProce
     first, second = recorder.keys[:2]
     assert [first, second, first, second] == recorder.keys
     assert [(9, "a" * LIMIT), (9, "a" * LIMIT), (9, "b")] == recorder.sent
+
+
+# Forms.
+
+
+@pytest.mark.parametrize(
+    ("form", "shown"),
+    [
+        ("plain", "1 < 2 & <b>x</b> *y*"),
+        ("html", "1 &lt; 2 &amp; &lt;b&gt;x&lt;/b&gt; *y*"),
+        ("markdown", r"1 \< 2 \& \<b>x\</b> \*y\*"),
+    ],
+)
+async def test_the_text_of_a_step_is_escaped_into_the_messengers_form(database: Path, form: Form, shown: str) -> None:
+    """A step's text is plain: whatever stands in it is shown as it stands there."""
+    recorder = FormRecorder(form)
+    async with MultiStepProcessor(database, messenger=recorder) as processor:
+        await send(processor, {"text": "1 < 2 & <b>x</b> *y*"})
+
+    assert [(9, shown)] == recorder.sent
+
+
+async def test_a_long_text_is_cut_after_it_was_escaped(database: Path) -> None:
+    """Each part fits into a message, and ends in no escape."""
+    recorder = FormRecorder("html")
+    async with MultiStepProcessor(database, messenger=recorder) as processor:
+        await send(processor, {"text": "<" * LIMIT})
+    sent = [part for _, part in recorder.sent]
+
+    assert "<" * LIMIT == "".join(map(html.unescape, sent))
+    assert {0} == {len(part) % len("&lt;") for part in sent}
+    assert LIMIT == max(map(units, sent))
+
+
+async def test_without_a_form_a_messenger_gets_the_text_as_it_is(
+    chatting: MultiStepProcessor, recorder: Recorder
+) -> None:
+    """Where nothing is said about formatting, there is none."""
+    await send(chatting, {"text": "1 < 2 & <b>x</b>"})
+
+    assert [(9, "1 < 2 & <b>x</b>")] == recorder.sent
 
 
 # No chat.

@@ -322,7 +322,7 @@ async def ground_in(
     tls = trust(world.certificate, monkeypatch)
     async with serving() as server, await asyncio.start_server(server.handle, "127.0.0.1", 0, ssl=tls) as secure:
         server.on("/", answer(b'{"said": "[MULTISTEP:CANCEL:execution_id]"}', content_type="application/json"))
-        server.on("/moved", redirect("http://other.example.com/"))
+        server.on("/moved", redirect("https://other.example.com/"))
         server.on("/inside", redirect("http://169.254.169.254/"))
         ground = Ground(folder, server, world, policy)
         lead_to(ground, secure.sockets[0].getsockname()[1], monkeypatch)

@@ -405,6 +405,19 @@ def test_a_redirect_goes_where_the_plan_or_the_policy_says(
     assert expected == (found.code if isinstance(found, Problem) else None)
 
 
+@pytest.mark.parametrize("named", ["[2606:4700::1111]", "[2606:4700:0::1111]", "[2606:4700::0.0.17.17]"])
+@pytest.mark.parametrize("host", ["2606:4700:0::1111", "2606:4700:0:0:0:0:0:1111", "2606:4700::0.0.17.17"])
+def test_an_address_is_the_same_however_it_is_written(named: str, host: str) -> None:
+    """In the policy, in a plan and in a redirect: a denial holds for every notation."""
+    policy = read({"web": {"*": "allow", named: "deny"}})
+    calls = effects(workflow(step("Call", handler="api_call", params={"url": f"https://[{host}]/"})))
+    planned = judge(policy, calls, chat_id=CHAT, user_id=USER, role="member", declares=bool)
+    there = site(host, 443, "https")
+    found = check_site(policy, there, chat_id=CHAT, role="member", method="GET", planned=())
+
+    assert ("deny", "denied") == (planned.decision, found and found.code)
+
+
 # What holds of every policy.
 
 WORDS = st.sampled_from(["allow", "approve", "deny"])

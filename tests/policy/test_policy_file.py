@@ -279,6 +279,24 @@ def test_a_role_s_line_may_be_about_what_one_chat_shares() -> None:
     ].roots.keys()
 
 
+def test_a_role_s_root_in_a_chat_lies_over_the_general_one() -> None:
+    """A table that says nothing takes no denial away."""
+    taken = {"role": {"member": {"roots": {"hr": {"files": "deny"}}}}}
+    silent: dict[str, Any] = {"role": {"member": {"roots": {"hr": {}}}}}
+    new: dict[str, Any] = {"role": {"owner": {"roots": {"hr": {}}}}}
+    chats = [{"id": 5, **silent}, {"id": 6, **new}]
+    policy = read({"roots": {"hr": {"path": "/srv/hr"}}, **taken, "chat": chats})
+
+    assert RoleRoot("deny") == policy.rules(5).role["member"].roots["hr"]
+    assert RoleRoot("allow") == policy.rules(6).role["owner"].roots["hr"]
+
+
+def test_an_address_in_brackets_is_one() -> None:
+    """A line that names none would deny nothing."""
+    with pytest.raises(ValidationError, match="wrong_value"):
+        read({"web": {"[1:2:3]": "deny"}})
+
+
 def test_everything_that_is_wrong_is_said_at_once() -> None:
     """One look at the file is enough to correct it."""
     raw = {

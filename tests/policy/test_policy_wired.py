@@ -9,8 +9,10 @@ import pytest
 
 from syncara import ExecutionStatus, MultiStepProcessor
 from syncara.handlers.http import Site
+from syncara.policy.addresses import DEFAULT_PORTS
 from syncara.policy.gate import Gate
 from syncara.policy.policy import Policy, read
+from syncara.runtimes.driver import StepInput
 from tests.replies.support import Chats
 
 CHAT = 7
@@ -124,6 +126,22 @@ async def test_a_secret_goes_to_the_hosts_that_the_policy_names(
     assert ([] if goes else ["secret_refused"]) == [problem.code for problem in reply.errors]
 
 
+def test_a_plan_over_https_covers_no_call_over_http() -> None:
+    """A plan over http covers one over https."""
+
+    class Approved(Caller):
+        user_id, approved = CHAT, True
+
+    def refusal(written: str, scheme: str) -> str | None:
+        step = StepInput("step", "Call", None, written={"url": f"{written}://api.example.com/"})
+        port = DEFAULT_PORTS[scheme]
+        found = gate().public_web(step, Approved("ai")).site("api.example.com", port, scheme, "GET")  # type: ignore[arg-type]
+        return None if found is None else found.code
+
+    assert (None, None) == (refusal("https", "https"), refusal("http", "https"))
+    assert ("not_approved", None) == (refusal("https", "http"), refusal("http", "http"))
+
+
 def test_the_developer_s_secrets_go_where_the_developer_says() -> None:
     """The policy is for assistants."""
     assert gate().secret("TOKEN", Site("anywhere.example", 80, "http"), Caller("developer")) is None  # type: ignore[arg-type]
@@ -138,6 +156,21 @@ def test_each_chat_has_its_own_documents_but_for_those_that_are_shared() -> None
     scopes = [judge.scope("notes", each) for each in (one, other, developer)]  # type: ignore[arg-type]
     assert ["chat 7", 'chat "7"', ""] == scopes
     assert "" == judge.scope("products", one)  # type: ignore[arg-type]
+
+
+async def test_a_workflow_with_the_name_of_a_shortcode_is_the_latest_run(tmp_path: Path) -> None:
+    """Only what the shortcode itself started is none: who says cancel means the run that was started last."""
+    delay = '[{"name":"Wait","handler":"delay","params":{"seconds":600}}]'
+    async with MultiStepProcessor(tmp_path / "bot.db", messenger=Chats()) as bot:
+        runs = [
+            (await bot.process_reply(f"[MULTISTEP:QUICK_WORKFLOW:{name}:{delay}]", chat_id=CHAT, user_id=CHAT))
+            for name in ("Tea", '"GROUP:PIN_MESSAGE"')
+        ]
+        reply = await bot.process_reply("[MULTISTEP:CANCEL:execution_id]", chat_id=CHAT, user_id=CHAT)
+        first, second = (bot.get_execution(run.execution_ids[0]) for run in runs)
+
+    assert reply.ok
+    assert [False, True] == [run.status is ExecutionStatus.CANCELLED for run in (first, second)]
 
 
 def test_a_name_that_nobody_registered_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

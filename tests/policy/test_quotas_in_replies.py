@@ -236,3 +236,12 @@ async def test_the_developer_has_quotas_of_the_developers(ground: Ground) -> Non
         await ground.bot.give_command("MULTISTEP:QUICK_WORKFLOW", fields, chat_id=MINE)
 
     assert before == ground.facts()
+
+
+async def test_what_a_reply_adds_to_counts_as_a_whole(ground: Ground) -> None:
+    """All of a definition is checked again when a step is added to it."""
+    await ground.restart({"quotas": {"reply_steps": 5}})
+    await changed(ground, quick(*(step(f"S{n}") for n in range(5))))
+
+    told = ["reply_steps is 6; the limit is 5 (quotas.reply_steps)"]
+    assert ([], told) == await changed(ground, "[MULTISTEP:ADD_STEP:X:S5:greet]")

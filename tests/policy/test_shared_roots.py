@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ from syncara.abc import ExecutionInput
 from syncara.core.errors import SyncaraError, ValidationError
 from syncara.documents.embedded import EmbeddedDocuments
 from syncara.handlers import files
+from syncara.handlers.rooted import Root
 from syncara.policy.policy import read
 from syncara.runtimes.driver import StepInput
 from syncara.stores.sqlite import SqliteStore
@@ -38,7 +40,8 @@ WRITE = (
 
 def do(workspace: Path, roots: Mapping[str, str], operation: str, path: str, chat_id: Any = 5) -> Any:
     """What file_operation returns in an assistant's workflow, in a chat with these roots."""
-    handler = files.handlers(workspace, lambda _: roots)[0]
+    found = {name: Root(workspace / path, Path(os.path.realpath(workspace / path)), ()) for name, path in roots.items()}
+    handler = files.handlers(workspace, lambda _: found)[0]
     given = {"operation": operation, "file_path": path, **PARAMS[operation]}
     step = StepInput("step", "Step", msgspec.convert(given, files.FileParams))
     return handler.fn(step, cast("ExecutionInput", Attempt(chat_id=chat_id)))
@@ -166,6 +169,88 @@ async def test_a_root_of_one_chat_is_no_root_of_another(tmp_path: Path, handbook
     assert result is not None
     assert not result.success
     assert "there is no such file" in str(result.error)
+
+
+async def read_after(base: Path, root: Path, change: Callable[[], Any]) -> str:
+    """What a workflow reads in a root, or its error, when the disk changes after the database was opened."""
+    raw = {"roots": {"handbook": {"path": str(root), "files": "allow"}}}
+    async with opened(base, raw) as bot:
+        bot.list_workflows()
+        change()
+        seen = await bot.process_reply(READ, chat_id=MEMBER, user_id=MEMBER)
+        result = (await bot.wait(seen.execution_ids[0], 10)).steps["Read"].result
+    assert result is not None
+    return str(result.data if result.success else result.error)
+
+
+def replaced_by_link(place: Path, target: Path) -> Callable[[], None]:
+    def change() -> None:
+        if place.exists():
+            place.rename(place.with_name("old"))
+        place.symlink_to(target)
+
+    return change
+
+
+@pytest.mark.parametrize("place", ["srv/handbook", "srv", "later"])
+async def test_a_root_that_becomes_a_link_is_no_root_any_more(tmp_path: Path, handbook: Path, place: str) -> None:
+    """Itself, or a folder above it, there at the start or not."""
+    elsewhere = tmp_path / "elsewhere" / "handbook"
+    elsewhere.mkdir(parents=True)
+    for folder in (elsewhere, elsewhere.parent):
+        (folder / "leave.txt").write_text(CANARY)
+    root = tmp_path / "later" if place == "later" else handbook
+    target = elsewhere.parent if place == "srv" else elsewhere
+
+    said = await read_after(tmp_path, root, replaced_by_link(tmp_path / place, target))
+
+    assert "no_root" in said
+    assert CANARY not in said
+
+
+async def test_a_link_to_a_root_leads_where_it_led_at_the_start(tmp_path: Path, handbook: Path) -> None:
+    """Until it leads elsewhere."""
+    link = tmp_path / "link"
+    link.symlink_to(handbook)
+    (tmp_path / "other").mkdir()
+
+    def change() -> None:
+        link.unlink()
+        link.symlink_to(tmp_path / "other")
+
+    assert "30 days" == await read_after(tmp_path, link, lambda: None)
+    assert "no_root" in await read_after(tmp_path, link, change)
+
+
+async def test_a_root_that_is_made_later_is_one(tmp_path: Path) -> None:
+    """The policy may be written first."""
+    root = tmp_path / "later"
+
+    def change() -> None:
+        root.mkdir()
+        (root / "leave.txt").write_text("30 days")
+
+    assert "30 days" == await read_after(tmp_path, root, change)
+
+
+@pytest.mark.parametrize("operation", PARAMS)
+def test_a_root_that_has_become_a_folder_of_chats_is_refused(tmp_path: Path, handbook: Path, operation: str) -> None:
+    """As when something was mounted there: the open folder is compared, not its path."""
+    root = Root(handbook, handbook, (tmp_path / "missing", handbook))
+    handler = files.handlers(tmp_path, lambda _: {"handbook": root})[0]
+    given = {"operation": operation, "file_path": "handbook/leave.txt", **PARAMS[operation]}
+    step = StepInput("step", "Step", msgspec.convert(given, files.FileParams))
+
+    with pytest.raises(NonRetryableError, match="no_root"):
+        handler.fn(step, cast("ExecutionInput", Attempt()))
+    assert "30 days" == (handbook / "leave.txt").read_text()
+
+
+@pytest.mark.parametrize("folder", ["/proc/self/fd", "/proc", "/sys/kernel", "/dev/shm"])  # noqa: S108 - to be refused
+def test_a_root_of_the_system_is_refused_at_the_start(tmp_path: Path, folder: str) -> None:
+    """What lies there is no ordinary file."""
+    with pytest.raises(ValidationError, match="root_refused"):
+        opened(tmp_path, {"roots": {"system": {"path": folder}}}).list_workflows()
 
 
 @pytest.mark.parametrize(

@@ -289,6 +289,23 @@ async def test_tls_goes_by_the_name(net: Net, handler: Handler, tls: ssl.SSLCont
         assert ["api.example.com"] == [seen.headers["host"] for seen in net.server.seen]
 
 
+@pytest.mark.parametrize("place", ["http://api.example.com/", "http://other.example.com/"])
+async def test_a_redirect_from_https_to_http_is_not_followed(
+    net: Net, handler: Handler, tls: ssl.SSLContext, place: str
+) -> None:
+    """What was to be sent in secret would be sent in clear; one that stays with https is followed."""
+    async with serving(tls) as net.server:
+        net.server.on("/", answer(b"secure"))
+        net.server.on("/stay", redirect("/", 307))
+        net.server.on("/leave", redirect(place, 307))
+
+        assert "secure" == await call(handler, "https://api.example.com/stay", method="POST", json={})
+        with pytest.raises(FinalError, match=r"address_refused.*from https to http"):
+            await call(handler, "https://api.example.com/leave", method="POST", json={})
+
+        assert ["/stay", "/", "/leave"] == [seen.target for seen in net.server.seen]
+
+
 async def test_proxies_of_the_environment_are_not_used(
     net: Net, handler: Handler, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -192,10 +192,52 @@ async def test_each_item_of_a_list_that_is_no_step_is_reported(bot: MultiStepPro
         ("wrong_type", "step 1 of the list, steps"),
         ("unknown_handler", "step 'Boil', field 'handler'"),
         ("missing_field", "step 3 of the list, step None"),
+        ("invalid_params", "step 'step 3 of the list', field 'params'"),
         ("wrong_type", "step 4 of the list, steps"),
         ("wrong_type", "step 5 of the list, step 'Pour', field 'timeout'"),
+        ("invalid_params", "step 'Pour', field 'params'"),
     } == {(problem.code, problem.where) for problem in reply.errors}
     assert [] == bot.list_workflows()
+
+
+async def test_a_step_of_a_list_that_cannot_be_read_hides_no_other_problem(bot: MultiStepProcessor) -> None:
+    """Its other fields are judged, those of unnamed and duplicate steps too, and so are the other steps."""
+    steps = [
+        {
+            "name": "Boil",
+            "handler": "delay",
+            "params": {"second": 5},
+            "condition": "context.x >",
+            "dependencies": ["X"],
+        },
+        {"name": "Pour", "handler": "log", "params": {"message": "a"}, "dependencies": ["Bol"]},
+        {"name": "Pour", "handler": "stir", "params": {}},
+        {"name": "Sip", "handler": "log", "params": 5, "dependencies": ["step3"]},
+        {"name": "Rest", "handler": "log", "params": {"message": "a"}, "dependencies": "Y", "run_when": "any_failed"},
+    ]
+    reply = await bot.process_reply(f"[MULTISTEP:QUICK_WORKFLOW:Two:{json.dumps(steps)}]", chat_id=5)
+
+    assert sorted(
+        [
+            ("invalid_params", "step 'Boil', field 'params'"),
+            ("invalid_params", "step 'Boil', field 'params'"),
+            ("syntax", "step 1 of the list, step 'Boil', field 'condition', column 12"),
+            ("unknown_dependency", "step 'Boil', field 'dependencies'"),
+            ("unknown_dependency", "step 'Pour', field 'dependencies'"),
+            ("duplicate_step", "step 3 of the list, step 'Pour'"),
+            ("unknown_handler", "step 'step 3 of the list', field 'handler'"),
+            ("wrong_type", "step 4 of the list, step 'Sip', field 'params'"),
+            ("wrong_type", "step 5 of the list, step 'Rest', field 'dependencies'"),
+        ]
+    ) == sorted((each.code, each.where) for each in reply.errors)
+
+
+async def test_a_step_that_cannot_be_added_hides_no_other_problem(bot: MultiStepProcessor) -> None:
+    """Its condition cannot be read, and its params are wrong as well."""
+    step = '[MULTISTEP:ADD_STEP:workflow_id:Pour:log:{"mesage":"a"}:Boil:condition=context.x >]'
+    reply = await bot.process_reply(CREATE + step, chat_id=5)
+
+    assert ["invalid_params", "invalid_params", "syntax"] == sorted(problem.code for problem in reply.errors)
 
 
 async def test_a_step_after_one_without_a_name_waits_for_nothing(bot: MultiStepProcessor) -> None:

@@ -6,8 +6,11 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from syncara import MultiStepProcessor, NonRetryableError, Policy
 from syncara.abc import ExecutionInput, StepInput
+from syncara.answers import FORMS, Form
 from syncara.policy.policy import read
 from tests.integration.support import Gate
 from tests.replies.support import Chats
@@ -17,6 +20,8 @@ FAILS = """\
 [MULTISTEP:ADD_STEP:workflow_id:Bake:bake:{}:::retries=0:on_crash=ask]
 [MULTISTEP:EXECUTE:workflow_id:{}]"""
 WORKS = '[MULTISTEP:QUICK_WORKFLOW:Tea:[{"name":"Boil","handler":"log","params":{"message":"x"}}]]'
+
+ASKS = '[MULTISTEP:QUICK_WORKFLOW:T<3:[{"name":"Ask","handler":"api_call","params":{"url":"https://example.com"}}]]'
 
 
 async def burn(step: StepInput, execution: ExecutionInput) -> None:
@@ -39,6 +44,48 @@ async def test_a_run_that_fails_is_announced_with_the_reason(bot: MultiStepProce
     assert (5, 1) == (chat, len(text.splitlines()))
     assert "gagal" in text
     assert "the oven is <hot>" in text
+
+
+@pytest.mark.parametrize(
+    ("form", "begins"),
+    [(None, "✅ T<3 is done"), ("html", "✅ <b>T&lt;3</b> is done"), ("markdown", r"✅ **T\<3** is done")],
+)
+async def test_an_announcement_is_in_the_form_of_the_messenger(database: Path, form: Form | None, begins: str) -> None:
+    """Whatever the reply's own is; plain where the messenger has none."""
+    for number, of_reply in enumerate(FORMS):
+        chats = in_form(form)
+        async with MultiStepProcessor(database, messenger=chats) as bot:
+            reply = await bot.process_reply(WORKS.replace("Tea", "T<3"), chat_id=number, form=of_reply)
+            ((_, text),) = await chats.until(1)
+
+        assert (of_reply, begins) == (reply.form, text[: len(begins)])
+
+
+@pytest.mark.parametrize(("form", "named"), [(None, "T<3"), ("html", "<b>T&lt;3</b>"), ("markdown", r"**T\<3**")])
+async def test_a_question_is_in_the_form_of_the_messenger(database: Path, form: Form | None, named: str) -> None:
+    """With buttons or without them."""
+    for kind in (Chats, Asking):
+        chats = in_form(form, kind)
+        async with MultiStepProcessor(database, messenger=chats, policy=Policy(owners=(7,))) as bot:
+            await bot.process_reply(ASKS, chat_id=5, form="plain" if form else "html")
+            ((_, text),) = await chats.until(1)
+
+        assert (True, kind is Chats) == (named in text.splitlines()[0], "syncara approve" in text)
+
+
+class Asking(Chats):
+    """With buttons."""
+
+    async def ask(self, chat_id: Any, text: str, approval_id: str, *, idempotency_key: str) -> None:
+        await self.send(chat_id, text, idempotency_key=idempotency_key)
+
+
+def in_form(form: Form | None, kind: type[Chats] = Chats) -> Chats:
+    """A messenger with that form, or without the attribute."""
+    chats = kind()
+    if form is not None:
+        chats.form = form  # type: ignore[attr-defined]
+    return chats
 
 
 async def test_an_announcement_is_sent_again_until_it_arrives(bot: MultiStepProcessor, chats: Chats) -> None:

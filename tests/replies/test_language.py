@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,23 @@ async def test_what_is_in_codes_does_not_outweigh_the_language_of_the_chat(bot: 
     reply = await bot.process_reply(f"OK.\n[MULTISTEP:QUICK_WORKFLOW:Hello:[{message}]]", chat_id=MINE)
 
     assert "Hello sudah dijalankan" in reply.text
+
+
+@pytest.mark.parametrize("prose", ["Baik, saya siapkan sekarang ya.", "Oke, tunggu sebentar.", "Tentu!"])
+@pytest.mark.parametrize("count", [1, 4, 30])
+async def test_the_words_of_a_reply_outweigh_those_of_its_codes(
+    bot: MultiStepProcessor, prose: str, count: int
+) -> None:
+    """However many these are, and whatever addresses stand in them."""
+    url = "https://files.example.com/{}.csv"
+    steps = [
+        {"name": f"Get {n}", "handler": "api_call", "params": {"url": url.format(n)}, "condition": "1 > 2 and not true"}
+        for n in range(count)
+    ]
+
+    reply = await bot.process_reply(f"{prose}\n\n[MULTISTEP:QUICK_WORKFLOW:Report:{json.dumps(steps)}]\n{LIST}")
+
+    assert "Report menunggu persetujuan" in reply.text
 
 
 async def test_a_check_speaks_the_language_of_the_chat_and_teaches_none(bot: MultiStepProcessor) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -87,6 +88,21 @@ async def test_a_bot_that_edits_its_message_gets_what_fits_and_the_rest_is_sent(
     assert (await bot.process_reply(LONG, chat_id=5, user_id=7, message_id=42)).parts() == (first, *texts)
     assert ([*texts, *texts], [*keys, *keys]) == told(chats)
     assert len(keys) == len(set(keys)) > 2
+
+
+async def test_a_bot_that_edits_its_message_gets_it_in_the_form_of_its_messenger(
+    database: Path, chats: Chats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All parts of a reply are messages of one bot."""
+    chats.form = "html"  # type: ignore[attr-defined]
+    async with MultiStepProcessor(database, messenger=chats, announce=False) as bot:
+        monkeypatch.setattr(module, "multi_step_processor", bot)
+
+        first = await module.process_shortcode(None, MESSAGE, LONG)
+        others, _ = told(chats)
+
+    assert "<b>Tea &lt;🍵&gt;</b>" in first
+    assert {"b", "code"} == set().union(*(html_words(part)[1] for part in (first, *others)))
 
 
 async def test_without_a_chat_all_of_a_long_reply_is_given_back(

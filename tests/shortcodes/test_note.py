@@ -32,7 +32,7 @@ def test_the_carets_stand_below_what_is_wrong_in_a_terminal(before: str) -> None
 
 
 def test_a_problem_in_a_list_says_in_which_of_its_steps() -> None:
-    """The carets stand below the whole list."""
+    """By the step's name, or by its number where it has none."""
     steps = '[{"name":"A","handler":"log","params":{"message":"x"}},{"name":"B","handler":"logg"},5]'
     bot = MultiStepProcessor(store=MemoryStore())
     said = str(bot.check_reply(f"[MULTISTEP:QUICK_WORKFLOW:Check:{steps}]", chat_id=1, user_id=1).note)
@@ -40,3 +40,39 @@ def test_a_problem_in_a_list_says_in_which_of_its_steps() -> None:
 
     assert "step 'B', field 'handler': there is no handler 'logg'" in said
     assert "step 3 of the list" in said
+
+
+@pytest.mark.parametrize(
+    ("items", "marked"),
+    [
+        (['{"name":"A","handler":"logg"}', '{"name":"B","handler":"log","params":{"message":"x"}}'], [0]),
+        (['{"name":"A","handler":"log","params":{"message":"]"}}', '"Tea, \\"hot\\""', "5"], [1, 2]),
+        (
+            ["{'name': 'A', 'handler': 'log', 'params': {'message': 'x'}}", '{"name":"B","handler":"log","parms":{}}'],
+            [1, 1],
+        ),
+        (['{"handler":"log","params":{"mesage":"x"}}', '{"name":"B","handler":"logg"}'], [0, 0, 0, 1]),
+        (['{"name":"","handler":"log","params":{"message":"x"}}'], [0]),
+        (["5", '{"name":"step 9 of the list","handler":"logg"}'], [0, 1]),
+    ],
+)
+@pytest.mark.parametrize("field", ["", "steps="])
+def test_the_carets_stand_below_the_item_of_a_list(field: str, items: list[str], marked: list[int]) -> None:
+    """Not below the other steps, nor below a field of the code that has the same name."""
+    text = f"[MULTISTEP:QUICK_WORKFLOW:Check:{field}[{' , '.join(items)}]]"
+    bot = MultiStepProcessor(store=MemoryStore())
+    found = [text[slice(*problem.position)] for problem in bot.check_reply(text, chat_id=1, user_id=1).errors]
+    bot.close()
+
+    assert [items[number] for number in marked] == found
+
+
+def test_items_that_cannot_be_told_apart_are_marked_together() -> None:
+    """A placeholder without quotes is no JSON by itself."""
+    steps = '[{context.step},{"name":"B","handler":"logg"}]'
+    text = f"[MULTISTEP:QUICK_WORKFLOW:Check:{steps}]"
+    bot = MultiStepProcessor(store=MemoryStore())
+    found = [text[slice(*problem.position)] for problem in bot.check_reply(text, chat_id=1, user_id=1).errors]
+    bot.close()
+
+    assert [steps] * 2 == found

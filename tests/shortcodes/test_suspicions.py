@@ -60,7 +60,17 @@ def saying(params: str) -> str:
         ("[MULTISTEP:CREATE_WORKFLOW:<name>]", "blank"),
         (saying('{"text":"Dear [name], hello"}'), "blank"),
         (saying('{"text":"<pesan>"}'), "blank"),
-        (saying('{"text":"..."}'), "blank"),
+        (saying('{"text":"Call YOUR_NAME"}'), "blank"),
+        (saying('{"text":"Hi","chat_id":"..."}'), "blank"),
+        ("[MULTISTEP:CREATE_WORKFLOW:TBD]", "blank"),
+        (
+            HEAD + '[MULTISTEP:ADD_STEP:workflow_id:A:api_call:{"url":"https://example.com/...","method":"GET"}]',
+            "blank",
+        ),
+        (
+            HEAD + '[MULTISTEP:ADD_STEP:workflow_id:A:api_call:{"url":"https://example.com","json":{"user_id":"xxx"}}]',
+            "blank",
+        ),
         (HEAD + '[MULTISTEP:ADD_STEP:workflow_id:Rest:delay:{"seconds":1.500}]', "suspicious_number"),
         (HEAD + "[MULTISTEP:SCHEDULED_WORKFLOW:workflow_id:2030-01-01T10:00]", "no_zone"),
         (
@@ -89,6 +99,9 @@ def test_a_field_that_was_hardly_meant_so_is_refused(bot: MultiStepProcessor, te
         saying('{"text":"Ask {nobody} about [link](https://example.com/...x)"}'),
         saying(r'{"text":"In \\{name} the brace is text"}'),
         saying('{"text":"Loading..."}'),
+        *(saying(f'{{"text":"{text}"}}') for text in ("...", "…", "xxx", "___", "TO" + "DO", "tbd", "x" * 200)),
+        HEAD
+        + '[MULTISTEP:ADD_STEP:workflow_id:A:api_call:{"url":"https://example.com","json":{"title":"tbd","tags":["xxx"]}}]',
         HEAD + '[MULTISTEP:ADD_STEP:workflow_id:A:set_context:{"key":"lat","value":51.507}]',
         HEAD + "[MULTISTEP:ADD_STEP:workflow_id:A:log:{\"message\":\"a\"}:condition=context['length'] == 'size']",
     ],
@@ -96,6 +109,13 @@ def test_a_field_that_was_hardly_meant_so_is_refused(bot: MultiStepProcessor, te
 def test_what_only_looks_odd_is_taken(bot: MultiStepProcessor, text: str) -> None:
     """Text is text: brackets, tags, prices and percentages among it."""
     assert [] == codes(bot, text)
+
+
+def test_a_long_blank_is_not_repeated_whole(bot: MultiStepProcessor) -> None:
+    """The first of it tells which it is."""
+    reply = bot.check_reply(f"[MULTISTEP:CREATE_WORKFLOW:{'x' * 100}]", chat_id=5)
+
+    assert [f"'name' has '{'x' * 39}…', a blank that was to be filled in"] == [each.message for each in reply.errors]
 
 
 # Placeholders.

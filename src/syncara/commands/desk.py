@@ -68,7 +68,16 @@ class Desk:
     def latest_summary(self, owner: Owner) -> Summary | None:
         """Of a workflow; what a code of another family started is none."""
         newest = self.summaries(owner, RUNS_SEARCHED)
-        return next((summary for summary in newest if summary.workflow_name not in self.shortcodes), None)
+        return next((summary for summary in newest if not self._is_aside(summary)), None)
+
+    def _is_aside(self, summary: Summary) -> bool:
+        """Whether a run is what `Draft.start_aside` starts; a workflow that only has the name of a shortcode is not."""
+        name = summary.workflow_name
+        if name not in self.shortcodes:
+            return False
+        definition = self.definition(summary.id)
+        calls = [(step.handler, step.params.get("shortcode")) for step in definition.steps] if definition else []
+        return definition is None or calls == [("execute_shortcode", name)]
 
     def summaries(self, owner: Owner, limit: int, status: str | None = None) -> list[Summary]:
         """Newest first."""

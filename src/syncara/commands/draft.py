@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeGuard
 
 import msgspec
 
@@ -18,7 +18,7 @@ from syncara.answers import Answer
 from syncara.commands.desk import Desk
 from syncara.commands.references import LATEST_WORKFLOW, References, Run
 from syncara.commands.registry import Command
-from syncara.commands.sheets import Sheet, Start
+from syncara.commands.sheets import Sheet, Start, readable_part
 from syncara.core import check, limits
 from syncara.core import events as e
 from syncara.core.errors import Problem, SyncaraError, ValidationError
@@ -86,6 +86,8 @@ class Draft:
         """What each code made or is about."""
         self._whole: list[tuple[int, Sheet]] = []
         """The definitions that codes go through as a whole, each with the code."""
+        self.size = 0
+        """The steps and dependencies that the reply goes through, once the draft is settled."""
         self.latest_used: set[int] = set()
         """The codes in which `workflow_id` means a workflow that was there before."""
 
@@ -106,12 +108,16 @@ class Draft:
         sheet = self.create({key: value for key, value in definition.items() if key != "steps"})
         problems: list[Problem] = []
         for number, step in enumerate(definition["steps"], 1):
+            place = f"step {number} of the list"
             try:
                 self.add_step(sheet, step)
             except ValidationError as error:
-                sheet.whole = False
-                place = f"step {number} of the list"
                 problems += [msgspec.structs.replace(each, where=f"{place}, {each.where}") for each in error.problems]
+            if len(sheet.steps) < number:
+                fields = step if isinstance(step, Mapping) else {}
+                sheet.whole = sheet.whole and _is_name(fields.get("name"))
+                sheet.add(readable_part(place, fields))
+                sheet.places[place] = self.place
         if problems:
             raise ValidationError(problems)
         return sheet
@@ -137,7 +143,7 @@ class Draft:
     # Steps and runs.
 
     def add_step(self, sheet: Sheet, fields: Mapping[str, Any]) -> Step:
-        """Raises ValidationError with all that can never become right; `settle` says the rest."""
+        """Raises ValidationError with all that can never become right; `settle` says the rest, also of such a step."""
         self._require_own(sheet)
         problems: list[Problem] = []
         if not isinstance(fields, Mapping):
@@ -156,6 +162,8 @@ class Draft:
             step = check.new_step(new_id("st"), fields)
         except ValidationError as error:
             problems += error.problems
+            if _is_name(name):
+                step = readable_part(name, fields)
         if len(sheet.steps) >= limits.STEPS_MAX:
             message = f"the workflow has {len(sheet.steps)} steps, and {limits.STEPS_MAX} is the limit"
             problems.append(Problem("too_large", "workflow_id", message, "split the workflow"))
@@ -249,18 +257,20 @@ class Draft:
 
         Where nothing is, the policy has judged what is started.
         """
+        if too_long := list(self._too_long()):
+            return too_long
         found = [each for sheet in self._sheets.values() if sheet.touched for each in self._settle(sheet)]
-        return found or list(self._too_long()) or [*self._too_much(), *self._judge()]
+        return found or [*self._too_much(), *self._judge()]
 
     def _too_long(self) -> Iterator[tuple[int, Problem]]:
         """The code with which the reply goes through more steps than the chat's quota allows."""
         sizes: dict[str, int] = {}
-        steps = 0
-        for place, sheet in self._whole:
+        grown = [sheet for sheet in self._sheets.values() if not sheet.new and len(sheet.steps) > sheet.stored]
+        for place, sheet in [*self._whole, *((min(sheet.places.values(), default=0), sheet) for sheet in grown)]:
             if sheet.id not in sizes:
                 sizes[sheet.id] = size(sheet.workflow())
-            steps += sizes[sheet.id]
-            problems = self.desk.gate.reply_steps(self.author, self.chat.chat_id, steps)
+            self.size += sizes[sheet.id]
+            problems = self.desk.gate.reply_steps(self.author, self.chat.chat_id, self.size)
             if problems:
                 yield place, problems[0]
                 return
@@ -319,3 +329,8 @@ class Draft:
             if sheet.hidden:
                 changes.append(HideWorkflow(sheet.id))
         return changes
+
+
+def _is_name(written: Any) -> TypeGuard[str]:
+    """Whether it can be a step's."""
+    return check.STEP_RULES["name"][0](written)

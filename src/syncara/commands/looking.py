@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta
 
 from syncara import answers, arguments
@@ -12,6 +14,10 @@ from syncara.commands.fields import ExecutionRef, Page
 from syncara.commands.pages import execution_page
 from syncara.commands.registry import COMMANDS, Command, command
 from syncara.core.errors import NotFoundError, nearest
+from syncara.core.model import ExecutionStatus
+from syncara.core.views import Execution
+from syncara.policy.approval import Approval
+from syncara.policy.approvals import KIND, asked, awaited, id_for
 
 
 @command("MULTISTEP:STATUS", "reads", example="[MULTISTEP:STATUS:execution_id]")
@@ -22,7 +28,9 @@ def status(draft: Draft, execution_id: ExecutionRef = "execution_id") -> Said | 
         return None
     if draft.inline:
         return lambda look: answers.status_line(look.execution(run.id))
-    return lambda look: answers.status(look.execution(run.id), draft.now, look.definition(run.id))
+    return lambda look: answers.status(
+        look.execution(run.id), draft.now, look.definition(run.id), _awaited(draft, look.execution(run.id))
+    )
 
 
 @command("MULTISTEP:PROGRESS", "reads", example="[MULTISTEP:PROGRESS:execution_id]")
@@ -60,7 +68,20 @@ def why(
     if run is None:
         return None
     name = draft.references.step(run, step) if step else None
-    return lambda look: answers.why(look.execution(run.id), name, look.definition(run.id))
+    return lambda look: answers.why(
+        look.execution(run.id), name, look.definition(run.id), _awaited(draft, look.execution(run.id))
+    )
+
+
+def _awaited(draft: Draft, execution: Execution) -> Sequence[answers.Line]:
+    """The approval that a run waits for; the draft's own are not stored yet."""
+    if execution.status is not ExecutionStatus.AWAITING_APPROVAL:
+        return ()
+    for start in draft.starts:
+        if start.started.execution_id == execution.id and start.judgement is not None:
+            return awaited(asked(start.started, start.sheet.name, start.judgement))
+    record = draft.desk.record(KIND, id_for(execution.id))
+    return () if record is None or record.body is None else awaited(msgspec.json.decode(record.body, type=Approval))
 
 
 @command("MULTISTEP:HELP", "reads", example="[MULTISTEP:HELP:ADD_STEP]")

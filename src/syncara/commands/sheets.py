@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import msgspec
 
+from syncara.core import check
 from syncara.core import events as e
+from syncara.core.errors import ValidationError
 from syncara.core.model import DELAY, Step, Workflow
 from syncara.ids import new_id
 from syncara.policy.gate import Judgement
@@ -85,6 +88,29 @@ class Start(NamedTuple):
     """No alias means it."""
     judgement: Judgement | None = None
     """What the policy says of it, where an assistant is the author; known once the draft is settled."""
+
+
+def readable_part(name: str, fields: Mapping[str, Any]) -> Step:
+    """A step with the fields that can be taken, in the place of one that cannot, so that the others are judged too.
+
+    Nothing of it is wrong only because another field is not there.
+    """
+    head = {"name": name, "handler": DELAY}
+    kept = {key: value for key, value in fields.items() if key != "name" and _can_be_taken({**head, key: value})}
+    lost = fields.keys() - kept.keys()
+    if "handler" not in kept or "params" in lost:
+        kept |= {"handler": DELAY, "params": {"seconds": 0}}
+    if "dependencies" in lost:
+        kept.pop("run_when", None)
+    return check.new_step(new_id("st"), {**kept, "name": name})
+
+
+def _can_be_taken(fields: Mapping[str, Any]) -> bool:
+    try:
+        check.new_step("", fields)
+    except ValidationError:
+        return False
+    return True
 
 
 def step_number(ref: str, steps: int) -> int | None:

@@ -14,6 +14,7 @@ from syncara.abc import ExecutionInput, Handler, Messenger, ShortcodeFunction, S
 from syncara.answers.parts import split
 from syncara.core.errors import Problem, nearest
 from syncara.handlers.failures import FinalError
+from syncara.handlers.forms import form_of, written
 from syncara.handlers.registry import struct_check
 from syncara.handlers.text import printable, to_text
 
@@ -100,13 +101,15 @@ def shortcodes(messenger: Messenger) -> dict[str, ShortcodeFunction]:
 
 
 def handlers(messenger: Messenger, shortcodes: Mapping[str, ShortcodeFunction]) -> list[Handler]:
+    form = form_of(messenger)
+
     async def send_message(step: StepInput, execution: ExecutionInput) -> dict[str, Any]:
         """Returns `{"chat_id", "message_ids"}`. Long text goes out in parts, each with a key of its own."""
         params: SendMessageParams = step.params
         chat_id = execution.chat_id if params.chat_id is None else params.chat_id
         if chat_id is None and needs_chat(messenger):
             raise FinalError("no_chat", "there is no chat", fix="give chat_id to the step or to execute_workflow")
-        parts = split(to_text(params.text))
+        parts = split(written(to_text(params.text), form), form)
         sent = []
         for n, part in enumerate(parts):
             key = execution.idempotency_key + (f":{n}" if len(parts) > 1 else "")

@@ -51,13 +51,13 @@ _FIELDS = {
 }
 
 
-def no_roots(chat_id: Any) -> Mapping[str, str]:
+def no_roots(chat_id: Any) -> Mapping[str, rooted.Root]:
     """A chat without shared roots."""
     return {}
 
 
 def handlers(
-    workspace: Path | None = None, shared_roots: Callable[[Any], Mapping[str, str]] = no_roots
+    workspace: Path | None = None, shared_roots: Callable[[Any], Mapping[str, rooted.Root]] = no_roots
 ) -> list[Handler]:
     """`shared_roots`: by name, the folders that a chat has in common with the program; see `rooted`."""
     root = (WORKSPACE if workspace is None else workspace).absolute()
@@ -141,7 +141,7 @@ def _by_path(root: Path, path: Path, p: FileParams, *, making: bool) -> Iterator
 
 @contextlib.contextmanager
 def _guarded(
-    root: Path, path: Path, shared: Mapping[str, str], chat_id: Any, p: FileParams, *, making: bool
+    root: Path, path: Path, shared: Mapping[str, rooted.Root], chat_id: Any, p: FileParams, *, making: bool
 ) -> Iterator[disk.Access]:
     """An assistant's way to the file: in its chat's folder, or in a shared root."""
     folders, make_folders = path.parts[:-1], making and p.create_folders
@@ -149,7 +149,7 @@ def _guarded(
     if name is None:
         way = rooted.opened_own(root, chat_id, folders, make_root=making, make_folders=make_folders)
     else:
-        way = rooted.opened_shared(root / shared[name], folders[1:], make_folders=make_folders)
+        way = rooted.opened_shared(shared[name], folders[1:], make_folders=make_folders)
     with way as access:
         yield access
 

@@ -130,8 +130,9 @@ async def _follow(request: Request, url: httpx2.URL, network: _Network) -> Reply
     headers = httpx2.Headers([(name.encode(), value.encode()) for name, value in request.headers])
     for name, value in _defaults(url).items():
         headers.setdefault(name, value)
+    came_from = url
     for redirects in range(REDIRECTS_MAX + 1):
-        network.judge(method, url)
+        network.judge(method, url, came_from)
         async with _exchange(method, url, headers, body, network) as response:
             answered = httpx2.Headers(response.headers)
             if response.status not in _REDIRECTS or "location" not in answered:
@@ -230,8 +231,8 @@ class _Network(httpcore2.AsyncNetworkBackend):
         self._connect = connect
         self._network = httpcore2.AnyIOBackend()
 
-    def judge(self, method: str, url: httpx2.URL) -> None:
-        """Raises FinalError when no such request may go there, whatever the address."""
+    def judge(self, method: str, url: httpx2.URL, came_from: httpx2.URL) -> None:
+        """Raises FinalError when no such request may go there, whatever the address. `came_from`: before a redirect."""
 
     async def addresses(self, host: str, port: int) -> Sequence[str]:
         """Those to try, one after the other."""
@@ -265,7 +266,10 @@ class _GuardedNetwork(_Network):
         super().__init__(anywhere)
         self._guard = guard
 
-    def judge(self, method: str, url: httpx2.URL) -> None:
+    def judge(self, method: str, url: httpx2.URL, came_from: httpx2.URL) -> None:
+        if (came_from.scheme, url.scheme) == ("https", "http"):
+            message = "the server redirects from https to http, where everybody on the way could read the call"
+            raise FinalError("address_refused", message, _site(came_from), "call a URL that stays with https")
         refuse(self._guard.site(*_there(url), method))
 
     async def addresses(self, host: str, port: int) -> Sequence[str]:

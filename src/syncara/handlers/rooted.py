@@ -17,7 +17,7 @@ import re
 import stat
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from syncara.handlers import disk
 from syncara.handlers.failures import FinalError
@@ -29,10 +29,23 @@ PATH_BYTES_MAX = 512
 """Far below what a system takes in one go, so that other programs can reach whatever is made here."""
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY
+_PASSED = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY
+"""How a folder is opened that only leads on: where the system can, without the right to list it."""
 _NO_LINK = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _IS_LINK = {errno.ELOOP, errno.EMLINK}
 """What systems say to O_NOFOLLOW."""
 _READABLE = re.compile(r"[a-z0-9_-]{1,64}")
+
+
+class Root(NamedTuple):
+    """A shared root as it was when the database was opened."""
+
+    path: Path
+    """As the policy names it."""
+    real: Path
+    """Where that led, links followed. If it leads elsewhere later, it is no root any more."""
+    apart: Collection[Path]
+    """What it must not turn out to be when it is open, whatever was moved or mounted since."""
 
 
 def _refused(message: str, fix: str, where: str = "'file_path'", example: str = "") -> FinalError:
@@ -113,19 +126,51 @@ def opened_own(
 
 
 @contextlib.contextmanager
-def opened_shared(root: Path, folders: tuple[str, ...], *, make_folders: bool) -> Iterator[disk.Access]:
+def opened_shared(root: Root, folders: tuple[str, ...], *, make_folders: bool) -> Iterator[disk.Access]:
     """The files in a folder of a shared root, which is there or is not: nothing makes it.
 
     Raises as `opened_own`, and FinalError with code `no_root`.
     """
     _require_support()
-    try:
-        base = os.open(root, _FOLDER)
-    except OSError as error:
-        message = f"this shared folder cannot be opened: {error.strerror}"
-        raise FinalError("no_root", message, "'file_path'", "ask the bot's owner, whose policy file names it") from None
-    with _opened(base, _way(folders, make_folders)) as access:
+    with _opened(_opened_root(root), _way(folders, make_folders)) as access:
         yield access
+
+
+def _opened_root(root: Root) -> int:
+    if Path(os.path.realpath(root.path)) != root.real:
+        raise _no_root("it leads elsewhere than when the bot was started")
+    try:
+        base = _walked(root.real)
+    except OSError as error:
+        raise _no_root(os.strerror(error.errno or 0)) from None
+    if _is_any_of(os.fstat(base), root.apart):
+        os.close(base)
+        raise _no_root("it has become a folder that chats do not share")
+    return base
+
+
+def _walked(real: Path) -> int:
+    """Open a folder by its real path, step by step: a link that was put on the way since is not followed."""
+    *above, last = real.parts
+    with contextlib.ExitStack() as passed:
+        here = None
+        for name in above:
+            here = os.open(name, _PASSED | _NO_LINK, dir_fd=here)
+            passed.callback(os.close, here)
+        return os.open(last, _FOLDER | _NO_LINK, dir_fd=here)
+
+
+def _is_any_of(status: os.stat_result, paths: Collection[Path]) -> bool:
+    for path in paths:
+        with contextlib.suppress(OSError):  # nothing is there
+            if os.path.samestat(status, path.stat()):
+                return True
+    return False
+
+
+def _no_root(why: str) -> FinalError:
+    fix = "ask the bot's owner, whose policy file names it"
+    return FinalError("no_root", f"this shared folder cannot be opened: {why}", "'file_path'", fix)
 
 
 def _require_support() -> None:

@@ -19,7 +19,7 @@ from syncara.handlers.http import Site
 logger = logging.getLogger("syncara")
 
 Allowed = Callable[[str, int, str, str], Problem | None]
-"""Says whether a host (lower case, no brackets), a port and a scheme may be called with a method: None, or what forbids
+"""Says whether a host (`one_spelling`), a port and a scheme may be called with a method: None, or what forbids
 it."""
 Ranges = tuple[tuple[int, int, str], ...]
 
@@ -158,12 +158,29 @@ def judge_site(host: str, port: int, scheme: str) -> Problem | None:
     return judge_addresses(host, [host])
 
 
+def one_spelling(host: str) -> str:
+    """A host as every rule writes it: in lower case, an IPv6 address (without brackets) in its shortest notation.
+
+    What is no address stays as it is: `judge_site` refuses it.
+    """
+    host = host.lower()
+    return IPv6Address(host).compressed if is_ipv6(host) else host
+
+
+def is_ipv6(host: str) -> bool:
+    try:
+        IPv6Address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def parse(url: str) -> Site | None:
     """Where a URL leads; None for what two readers could take for two different hosts."""
     plain = _PLAIN_URL.fullmatch(url)
     if plain is None:
         return None
-    scheme, host, port = plain[1].lower(), plain[2].lower().strip("[]"), plain[3]
+    scheme, host, port = plain[1].lower(), one_spelling(plain[2].strip("[]")), plain[3]
     return Site(host, int(port) if port else DEFAULT_PORTS[scheme], scheme)
 
 
@@ -193,7 +210,7 @@ class PublicWeb(NamedTuple):
         return judge_url(url)
 
     def site(self, host: str, port: int, scheme: str, method: str) -> Problem | None:
-        return judge_site(host, port, scheme) or self.allowed(host.lower(), port, scheme, method)
+        return judge_site(host, port, scheme) or self.allowed(one_spelling(host), port, scheme, method)
 
     def addresses(self, host: str, addresses: Sequence[str]) -> Problem | None:
         return judge_addresses(host, addresses)

@@ -14,6 +14,7 @@ import msgspec
 
 from syncara.core.graph import tasks_of
 from syncara.core.model import CONDITION_CHECK, DELAY, GROUP, Step, Workflow
+from syncara.policy.addresses import one_spelling
 from syncara.policy.details import StartContext, detail
 
 Kind = Literal["message", "web", "file", "collection", "shortcode", "custom", "none"]
@@ -105,9 +106,10 @@ def site_of_url(url: Any) -> str | None:
 
 
 def site(host: str, port: int, scheme: str) -> str:
-    """`host` or `host:port` in lower case, without the port that goes without saying; an IPv6 address in brackets."""
+    """`host` or `host:port` in one spelling, without the port that goes without saying; an IPv6 address in brackets."""
+    host = one_spelling(host)
     host = f"[{host}]" if ":" in host else host
-    return host.lower() + ("" if port == _DEFAULT_PORTS.get(scheme) else f":{port}")
+    return host + ("" if port == _DEFAULT_PORTS.get(scheme) else f":{port}")
 
 
 def _message(step: Step, params: Mapping[str, Any], chat_id: Any) -> Effect:

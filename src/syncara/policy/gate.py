@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -14,7 +15,7 @@ from syncara.core.model import Author, Step, Workflow
 from syncara.handlers import web
 from syncara.handlers.failures import FinalError
 from syncara.handlers.http import Site
-from syncara.handlers.rooted import names
+from syncara.handlers.rooted import Root, names
 from syncara.policy import judge, quotas, roles, taint
 from syncara.policy.addresses import DEFAULT_PORTS, PublicWeb, judge_url, parse
 from syncara.policy.effects import effect, effects, same_id, site, steps_of, unescaped
@@ -60,15 +61,17 @@ class Gate:
         declares: Callable[[str], bool],
         takes_data: Callable[[str], bool],
         secrets: Collection[str] = (),
+        roots: Mapping[str, Root] = MappingProxyType({}),
     ) -> None:
         """`declares`: a handler is registered with `ai=True`. `takes_data`: a shortcode's params are data.
 
-        `secrets`: the names of those that there are.
+        `secrets`: the names of those that there are. `roots`: the shared ones, by the paths that the policy names.
         """
         self.policy = policy
         self._declares = declares
         self._takes_data = takes_data
         self._secrets = secrets
+        self._roots = roots
 
     def role(self, chat_id: Any, user_id: Any) -> Role:
         return roles.role(self.policy, chat_id, user_id, private=is_private(chat_id, user_id))
@@ -212,20 +215,22 @@ class Gate:
             return ""
         return "chat " + msgspec.json.encode(execution.chat_id).decode()
 
-    def roots(self, chat_id: Any) -> dict[str, str]:
+    def roots(self, chat_id: Any) -> dict[str, Root]:
         """The folders that a chat has in common with the program, by the names with which paths in them begin."""
-        return {name: root.path for name, root in self.policy.rules(chat_id).roots.items()}
+        return {name: self._roots[root.path] for name, root in self.policy.rules(chat_id).roots.items()}
 
     def public_web(self, step: StepInput, execution: ExecutionInput) -> PublicWeb:
         """Where a call may go: to the public web, as far as the policy and the approved plan go. Redirects too."""
         written = Step(step.id, step.name, "api_call", dict(step.written))
         asked = effect(written, execution.chat_id)
         planned = {str(asked.address)} if execution.approved else set()
+        in_clear = not str(step.written.get("url")).lower().startswith("https:")
 
         def allowed(host: str, port: int, scheme: str, method: str) -> Problem | None:
             there, chat_id = site(host, port, scheme), execution.chat_id
             role = self.role(chat_id, execution.user_id)
-            return judge.check_site(self.policy, there, chat_id=chat_id, role=role, method=method, planned=planned)
+            held = planned if in_clear or scheme == "https" else ()
+            return judge.check_site(self.policy, there, chat_id=chat_id, role=role, method=method, planned=held)
 
         return PublicWeb(allowed)
 

@@ -19,7 +19,8 @@ import msgspec
 from syncara.core.check import shown
 from syncara.core.errors import Problem, ValidationError, nearest
 from syncara.core.model import Author
-from syncara.policy.addresses import PORTS
+from syncara.handlers import rooted
+from syncara.policy.addresses import PORTS, is_ipv6, one_spelling
 from syncara.policy.quotas import UNLIMITED, Quotas
 
 Id = int | str
@@ -36,6 +37,9 @@ FILE_OPERATIONS = ("read", "write", "append", "delete")
 COLLECTION_OPERATIONS = ("find", "insert", "update", "delete")
 APPROVAL_S_MAX = 30 * 86_400
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+
+
+_OF_THE_SYSTEM = {f"{path}, which holds no ordinary files": Path(path) for path in ("/proc", "/sys", "/dev")}
 
 
 class Collections(msgspec.Struct, frozen=True):
@@ -159,7 +163,7 @@ def read(raw: Mapping[str, Any], where: str = "policy") -> Policy:
 
 def _unshared(policy: Policy, where: str) -> list[Problem]:
     """Roots and shared collections that a role's lines name and no chat has: slips that would take nothing away."""
-    everywhere = (policy.general, *policy.chats.values())
+    everywhere = _everywhere(policy)
     roots = {name for rules in everywhere for name in rules.roots}
     shared = {name for rules in everywhere for name in rules.collections.shared}
     found: dict[Problem, None] = {}
@@ -178,7 +182,7 @@ def unknown_names(
 ) -> list[Problem]:
     """What the policy names and is not there: slips that would leave a gap, or a secret that nobody can use."""
     found: dict[Problem, None] = {}
-    for rules in (policy.general, *policy.chats.values()):
+    for rules in _everywhere(policy):
         all_lines: list[Rules | RoleRules] = [rules, *rules.role.values()]
         named = {name for lines in all_lines for name in lines.handlers}
         called = {name for lines in all_lines for name in lines.shortcodes}
@@ -195,22 +199,31 @@ def unknown_names(
     return list(found)
 
 
-def misplaced_roots(policy: Policy, workspace: Path, apart: Mapping[str, Path]) -> list[Problem]:
+def shared_roots(policy: Policy, workspace: Path, apart: Mapping[str, Path]) -> dict[str, rooted.Root]:
+    """All roots of all chats, by the paths that the policy names, as they lead now; `apart` as below."""
+    kept_out = frozenset(folder for path in apart.values() for folder in (path, *path.parents))
+    paths = {root.path: workspace / root.path for rules in _everywhere(policy) for root in rules.roots.values()}
+    return {named: rooted.Root(path, Path(os.path.realpath(path)), kept_out) for named, path in paths.items()}
+
+
+def misplaced_roots(policy: Policy, shared: Mapping[str, rooted.Root], apart: Mapping[str, Path]) -> list[Problem]:
     """Roots that overlap with what no chat may reach through them, or with each other: two lines about one file.
 
-    `apart` says by its name what is not to be reached.
+    `apart` says by its name what is not to be reached, each a real path.
     """
     found: dict[Problem, None] = {}
-    for rules in (policy.general, *policy.chats.values()):
-        folders = {f"roots.{name}": workspace / root.path for name, root in rules.roots.items()}
-        real = {name: Path(os.path.realpath(path)) for name, path in {**apart, **folders}.items()}
-        for name in folders:
-            for what, there in real.items():
-                folder = real[name]
+    for rules in _everywhere(policy):
+        folders = {f"roots.{name}": shared[root.path].real for name, root in rules.roots.items()}
+        for name, folder in folders.items():
+            for what, there in {**_OF_THE_SYSTEM, **apart, **folders}.items():
                 if what != name and (there.is_relative_to(folder) or folder.is_relative_to(there)):
                     message = f"its folder {folder} holds {what}, or lies in it"
                     found[Problem("root_refused", f"policy, {name}", message, "name a folder of its own")] = None
     return list(found)
+
+
+def _everywhere(policy: Policy) -> tuple[Rules, ...]:
+    return policy.general, *policy.chats.values()
 
 
 def _over(old: Any, given: Any) -> Any:
@@ -219,6 +232,7 @@ def _over(old: Any, given: Any) -> Any:
         return given
     if isinstance(old, dict):
         return {**old, **{name: _over(old.get(name), line) for name, line in given.items()}}
+    old = RoleRoot() if old is None else old  # the only table of lines below a name
     return msgspec.structs.replace(old, **{name: _over(getattr(old, name), line) for name, line in given.items()})
 
 
@@ -354,8 +368,9 @@ class _Reader:
         return parse_table
 
     def _host(self, key: str, place: str) -> str:
-        host = key.lower()
-        if not _HOST.fullmatch(host):
+        bracketed = key.startswith("[")
+        host = f"[{one_spelling(key[1:-1])}]" if bracketed else key.lower()
+        if not _HOST.fullmatch(host) or (bracketed and not is_ipv6(host[1:-1])):
             bare = re.sub(r"^\w+://|[/:?#].*$", "", host)
             fix = f"write {bare}" if _HOST.fullmatch(bare) else "write api.example.com, *.example.com or *"
             message = "it must be a host in ASCII letters, without scheme, port or path"
@@ -409,8 +424,8 @@ class _Reader:
             self._refuse("wrong_value", place, message, "write it without '~' and '..'")
         return value
 
-    def _role_root(self, value: Any, place: str) -> RoleRoot:
-        return RoleRoot(**self.table(value, place, {"files": self._grant(FILE_OPERATIONS)}))
+    def _role_root(self, value: Any, place: str) -> dict[str, Any]:
+        return self.table(value, place, {"files": self._grant(FILE_OPERATIONS)})
 
     def _roles(self, value: Any, place: str) -> dict[str, Any]:
         commands: Parse = lambda value, place: self._list_of(value, place, COMMAND_KINDS)  # noqa: E731

@@ -24,7 +24,7 @@ class Quotas(msgspec.Struct, frozen=True):
     commands: int | None = 100
     """Codes in one reply."""
     reply_steps: int | None = 50_000
-    """Steps of all that one reply starts, shows or previews, and the dependencies between them, as often as it asks."""
+    """Steps of all that one reply starts, shows, previews or adds to, and their dependencies, as often as it asks."""
     steps: int | None = GROUP_TASKS_MAX
     """Steps of one workflow, tasks of groups included: as many as a batch may have items."""
     params_bytes: int | None = 256 * KIB

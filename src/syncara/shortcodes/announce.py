@@ -18,12 +18,13 @@ import msgspec
 
 from syncara import answers
 from syncara.abc import Change, Messenger, Record
-from syncara.answers import Form, Language
+from syncara.answers import Language
 from syncara.commands.desk import Desk
 from syncara.core.board import Board
 from syncara.core.errors import ApprovalError
 from syncara.core.model import ExecutionStatus, StepStatus
 from syncara.core.views import Execution
+from syncara.handlers.forms import form_of
 from syncara.policy.approval import Answer, Approval
 from syncara.policy.approvals import OPERATOR, Approvals, question
 
@@ -44,7 +45,6 @@ class Announcement(msgspec.Struct, frozen=True):
 
     chat_id: Any
     language: Language
-    form: Form
     told: tuple[str, ...] = ()
     """The waits that the chat has been told of, and whether it was asked for an approval."""
     aside: bool = False
@@ -56,6 +56,7 @@ class Announcer:
         self._desk = desk
         self._approvals = approvals
         self._messenger = messenger
+        self._form = form_of(messenger)
         self._owed: dict[str, Announcement] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._due: set[str] = set()
@@ -163,13 +164,13 @@ class Announcer:
         await self._desk.write(self.owe([(execution_id, kept)], self._desk.now()))
 
     async def _ask(self, execution_id: str, announcement: Announcement) -> None:
-        """Ask for an approval: with buttons, where the messenger has them, else by the words to answer with."""
+        """Ask for an approval: with buttons, where somebody may press them, else by the words to answer with."""
         approval = self._approvals.of(execution_id)
         if approval is None:
             return
-        ask = getattr(self._messenger, "ask", None)
+        ask = getattr(self._messenger, "ask", None) if approval.approvers else None
         how = "" if ask is not None else f"syncara approve {approval.id}"
-        text = answers.render(question(approval, how), announcement.language, announcement.form)
+        text = answers.render(question(approval, how, in_chat=True), announcement.language, self._form)
         key = f"{execution_id}:announce:{APPROVAL}"
         if ask is None:
             await self._messenger.send(announcement.chat_id, text, idempotency_key=key)
@@ -200,6 +201,6 @@ class Announcer:
         self._owed.pop(execution_id, None)
 
     async def _send(self, execution: Execution, announcement: Announcement, what: str) -> None:
-        text = answers.render(answers.announcement(execution), announcement.language, announcement.form)
+        text = answers.render(answers.announcement(execution), announcement.language, self._form)
         key = f"{execution.id}:announce:{what}"
         await self._messenger.send(announcement.chat_id, text, idempotency_key=key)

@@ -20,13 +20,18 @@ from syncara.core.errors import Problem, SyncaraError, ValidationError
 from syncara.core.model import Author
 from syncara.shortcodes import suspicions
 from syncara.shortcodes.bind import bind
+from syncara.shortcodes.lenient import BadJson, read_json
 from syncara.shortcodes.mentions import is_offered
 from syncara.shortcodes.problems import CodeProblem
 from syncara.shortcodes.scanner import Call, scan
 from syncara.shortcodes.suspects import with_suspects
 
 _FIELD = re.compile(r"field '(\w+)'")
-_LISTED = re.compile(r"step (\d+) of the list, ")
+_LISTED = re.compile(r"(?:step ')?step (\d+) of the list")
+_STEP = "step '"
+_NAME_END = re.compile(r"'(?=, |\Z)")
+_ITEM = re.compile(r"[\s,]*+([{\[]|\"(?:[^\"\\]|\\.)*+\"|[^\s,\]]++)")
+"""The next item of a JSON list, or the bracket that it begins with."""
 
 
 class Found(NamedTuple):
@@ -52,27 +57,31 @@ def read(text: str, desk: Desk, chat: Chat, author: Author, commands: Mapping[st
     size = len(text.encode(errors="surrogatepass"))
     if too_large := desk.gate.reply(chat.chat_id, size=size, commands=0):
         return Paper(text, [], [], draft, [Found(0, _of_reply(problem)) for problem in too_large])
-    calls = with_suspects(text, scan(text, commands), commands)
-    if too_many := desk.gate.reply(chat.chat_id, size=size, commands=len(calls)):
+    calls = scan(text, commands)
+    too_many = desk.gate.reply(chat.chat_id, size=size, commands=len(calls))
+    if not too_many:
+        calls = with_suspects(text, calls, commands)
+        too_many = desk.gate.reply(chat.chat_id, size=size, commands=len(calls))
+    if too_many:
         return Paper(text, [], [], draft, [Found(0, _of_reply(problem)) for problem in too_many])
-    paper = Paper(text, calls, [], draft, [])
+    paper, locator = Paper(text, calls, [], draft, []), _Locator(text)
     for place, call in enumerate(calls):
         draft.place, draft.inline = place, not call.alone
-        paper.said.append(_carry_out(paper, place, call))
+        paper.said.append(_carry_out(paper, locator, place, call))
     settled = [*draft.settle(), *suspicions.of_draft(draft)]
-    paper.found.extend(Found(place, _located(calls[place], problem)) for place, problem in settled)
+    paper.found.extend(Found(place, locator.located(calls[place], problem)) for place, problem in settled)
     paper.found.sort(key=lambda found: (found.place, found.problem.position))
     return paper
 
 
-def _carry_out(paper: Paper, place: int, call: Call) -> Said | None:
+def _carry_out(paper: Paper, locator: _Locator, place: int, call: Call) -> Said | None:
     draft, command = paper.draft, paper.draft.commands.get(call.shortcode)
     problems = [call.error] if call.error is not None else []
     if command is None:
         paper.found.extend(Found(place, problem) for problem in problems)
         return None
     if (barred := draft.desk.gate.asks(call.shortcode, command.kind, *draft.chat[:2])) is not None:
-        paper.found.append(Found(place, _located(call, barred)))  # and not a word about what is there
+        paper.found.append(Found(place, locator.located(call, barred)))  # and not a word about what is there
         _stand_in(draft, call)
         return None
     if not problems and (misplaced := _misplaced(paper.text, call, command)) is not None:
@@ -90,7 +99,7 @@ def _carry_out(paper: Paper, place: int, call: Call) -> Said | None:
             said = command.run(draft, **bound)
         except SyncaraError as error:
             each = error.problems if isinstance(error, ValidationError) else [error.problem]
-            problems += [_located(call, problem) for problem in each]
+            problems += [locator.located(call, problem) for problem in each]
             _stand_in(draft, call)
     paper.found.extend(Found(place, problem) for problem in problems)
     return said
@@ -140,23 +149,73 @@ def _of_reply(problem: Problem) -> CodeProblem:
     return CodeProblem(**msgspec.structs.asdict(problem))
 
 
-def _located(call: Call, problem: Problem) -> CodeProblem:
-    """A problem of what a code asks for, at the place in the text where that was written."""
-    if isinstance(problem, CodeProblem):
-        return problem
-    named = _FIELD.search(problem.where)
-    field = named[1] if named else problem.where
-    field = {"global_timeout": "timeout", "max_parallel_steps": "max_parallel", "retry_count": "retries"}.get(
-        field, field
-    )
-    if field not in call.args:  # a step of a list, or the definition as a whole
-        field = "steps" if "steps" in call.args and _LISTED.search(problem.where) else ""
-    guess = problem.fix.partition("Did you mean '")[2].partition("'")[0]
-    return CodeProblem(
-        **{name: getattr(problem, name) for name in problem.__struct_fields__},
-        position=call.spans.get(field, call.span),
-        shortcode=call.shortcode,
-        field=field,
-        read=shown(call.args[field]) if field in call.args else "",
-        nearest=guess,
-    )
+class _Locator:
+    """Where in a reply the problems of its codes are."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._items: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        self._numbers: dict[tuple[int, int], dict[str, int]] = {}
+        """Of the steps in each code's list, by name."""
+
+    def located(self, call: Call, problem: Problem) -> CodeProblem:
+        """A problem of what a code asks for, at the place in the text where that was written."""
+        if isinstance(problem, CodeProblem):
+            return problem
+        number = self._number(call, problem.where)
+        named = _FIELD.search(problem.where)
+        field = named[1] if named else problem.where
+        field = {"global_timeout": "timeout", "max_parallel_steps": "max_parallel", "retry_count": "retries"}.get(
+            field, field
+        )
+        if number:
+            field = "steps"
+        elif field not in call.args:  # the definition as a whole
+            field = ""
+        guess = problem.fix.partition("Did you mean '")[2].partition("'")[0]
+        return CodeProblem(
+            **{name: getattr(problem, name) for name in problem.__struct_fields__},
+            position=self._item(call, number) if number else call.spans.get(field, call.span),
+            shortcode=call.shortcode,
+            field=field,
+            read=shown(call.args[field]) if field in call.args else "",
+            nearest=guess,
+        )
+
+    def _number(self, call: Call, where: str) -> int:
+        """Of the step in the code's list that a problem is about; 0: of none."""
+        steps = call.args.get("steps")
+        if not isinstance(steps, list):
+            return 0
+        listed = _LISTED.match(where)
+        if listed is not None and int(listed[1]) <= len(steps):
+            return int(listed[1])
+        if call.span not in self._numbers:
+            named = ((step.get("name"), n) for n, step in enumerate(steps, 1) if isinstance(step, dict))
+            self._numbers[call.span] = {name: n for name, n in named if isinstance(name, str)}
+        ends = [end.start() for end in _NAME_END.finditer(where, len(_STEP))] if where.startswith(_STEP) else []
+        names = (where[len(_STEP) : end] for end in reversed(ends))
+        return next((self._numbers[call.span][name] for name in names if name in self._numbers[call.span]), 0)
+
+    def _item(self, call: Call, number: int) -> tuple[int, int]:
+        """The item of that number in the list of steps; the list, where its items cannot be told apart."""
+        span = call.spans.get("steps", call.span)
+        if span not in self._items:
+            self._items[span] = _items(self._text, *span)
+        items = self._items[span]
+        return items[number - 1] if len(items) == len(call.args["steps"]) else span
+
+
+def _items(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """Start and end of each item of the JSON list between `start` and `end`, as far as they can be told."""
+    found: list[tuple[int, int]] = []
+    at = text.find("[", start, end) + 1  # behind the field's name
+    while at and (item := _ITEM.match(text, at, end)) is not None:
+        at = item.end()
+        if item[1][0] in "{[":
+            try:
+                at = read_json(text, item.start(1)).end
+            except BadJson:  # a placeholder without quotes
+                break
+        found.append((item.start(1), at))
+    return found

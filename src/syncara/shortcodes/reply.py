@@ -21,6 +21,8 @@ from syncara.core.graph import Plan
 from syncara.core.model import Workflow
 from syncara.core.views import Execution
 from syncara.policy.approvals import Approvals, asked, record_of
+from syncara.policy.gate import Judgement
+from syncara.policy.preview import planned
 from syncara.runtimes.local import Boards
 from syncara.shortcodes import note, paper, repair, single
 from syncara.shortcodes.announce import Announcement, Announcer
@@ -213,7 +215,7 @@ class Replies:
         if chat_id is None or self._announcer is None or sheet.draft.author != "ai":
             return []
         made = [
-            (start.started.execution_id, Announcement(chat_id, *manner, aside=start.aside))
+            (start.started.execution_id, Announcement(chat_id, manner.language, aside=start.aside))
             for start in sheet.draft.starts
         ]
         return self._announcer.owe(made, sheet.draft.now)
@@ -247,7 +249,7 @@ class _Look:
 def _done(sheet: Paper, look: _Look, manner: Manner) -> Reply:
     outcomes = []
     waiting = {
-        start.place: start.judgement.approvers
+        start.place: start.judgement
         for start in sheet.draft.starts
         if start.judgement is not None and start.judgement.needs_approval
     }
@@ -256,10 +258,15 @@ def _done(sheet: Paper, look: _Look, manner: Manner) -> Reply:
         text = answers.render(said(look) if callable(said) else said, manner.language, manner.form)
         text = text if call.alone else text.partition("\n")[0]
         if place in waiting:
-            text += "\n" + answers.render(answers.approval_note(waiting[place]), manner.language, manner.form)
+            text += "\n" + answers.render(_note(waiting[place]), manner.language, manner.form)
         outcomes.append(Outcome(call.shortcode, True, sheet.draft.ids.get(place), text))
     text = _compose(sheet, outcomes, manner.form)
     return Reply(True, text, tuple(outcomes), execution_ids=_started(sheet), form=manner.form)
+
+
+def _note(judgement: Judgement) -> answers.Answer:
+    effects = (planned(each.effect, each.decision) for each in judgement.verdict.judged)
+    return answers.approval_note(judgement.approvers, effects)
 
 
 def _started(sheet: Paper) -> tuple[str, ...]:

@@ -222,9 +222,11 @@ def _shown(text: str, taken: Sequence[tuple[int, int]], commands: Mapping[str, C
     """Fences, quotations, comments and what stands between backticks."""
     token, shown = heads(commands).token, Shown(text)
     found: list[tuple[int, int]] = []
+    starts = [start for start, _ in taken]
     pos = 0
     while (match := token.search(text, pos)) is not None:
-        inside = next((end for start, end in taken if start <= match.start() < end), None)
+        before = bisect_right(starts, match.start())
+        inside = taken[before - 1][1] if before and match.start() < taken[before - 1][1] else None
         end = match.end() if inside is None else inside
         if inside is None and match.lastgroup in ("block", "html", "ticks"):
             if match.lastgroup == "ticks":

@@ -39,6 +39,16 @@ _BLANK_WITHIN = re.compile(
     r"|alamat|nomor|judul)\b[^\[\]{}\"]{0,40}\](?!\()|_{3,}|[/=]\.{3}(?!\w)|\bYOUR_[A-Z_]+\b",
     re.IGNORECASE,
 )
+_FILLER = re.compile(r"(?:[._…xX\s]|TO[D]O|TBD)+", re.IGNORECASE)
+"""A blank in a field that needs a value, and a text like any other where people only read it."""
+_KEY_OF_PROSE = re.compile(
+    r"(?:\w+_)?(?:text|message|title|content|body|data|json|form|value|default|description|caption|subject|summary|note"
+    r"|comment)s?",
+    re.IGNORECASE,
+)
+_KEY_OF_NEEDED = re.compile(r"(?:id|name|url|uri|link|address|email|phone|token|key|path)s?$", re.IGNORECASE)
+"""What does not work without a value, also within a text's data."""
+_REPEATED_CHARS_MAX = 40
 _NOTHING = re.compile(
     r"none|null|nil|n/?a|empty|undefined|-+|–|—|(?:tidak ada|kosong|tanpa|no|without|belum ada)"
     r"(?: (?:description|deskripsi|keterangan|condition|kondisi|syarat))?",
@@ -125,11 +135,15 @@ def _of_field(field: Field, value: Any, command: Command) -> _Suspicion | None:
     if field.form != "text" or field.refers is not None:
         return None
     if not field.required and _NOTHING.fullmatch(value):
-        return "suspicious_text", f"is {value!r}, a word for nothing", "leave the field empty: two colons in a row"
+        return (
+            "suspicious_text",
+            f"is {_repeated(value)}, a word for nothing",
+            "leave the field empty: two colons in a row",
+        )
     if field.name == "description" and _AMOUNT.fullmatch(value) and _is_amount(value):
         return "suspicious_text", f"is {value!r}: was the field before it left out?", "leave a field empty with ::"
     if WRAPPED.fullmatch(value):
-        return "suspicious_text", f"is {value!r}, with signs of Markdown around it", "write it without"
+        return "suspicious_text", f"is {_repeated(value)}, with signs of Markdown around it", "write it without"
     if field.name == "condition" and (key := foreign_key(value)):
         return "suspicious_condition", f"reads {key} as a key of the context", "write len(…), or ['key'] for a key"
     for label in _LABEL.finditer(value):
@@ -199,10 +213,12 @@ def _is_label(label: str, command: Command) -> bool:
 
 def _of_texts(field: Field, value: Any) -> _Suspicion | None:
     """In any text of a field, also within JSON."""
-    for text in _texts(value):
+    may_be_form = field.form != "rest" and field.refers is None
+    for text, keys in _texts(value, (field.name,)):
         blank = _BLANK.fullmatch(text) or _BLANK_WITHIN.search(text)
-        if blank is not None and field.form != "rest" and field.refers is None:
-            return "blank", f"has {blank.group()!r}, a blank that was to be filled in", "write what belongs there"
+        if blank is not None and may_be_form and not (_FILLER.fullmatch(text) and _is_prose(keys)):
+            message = f"has {_repeated(blank.group())}, a blank that was to be filled in"
+            return "blank", message, "write what belongs there"
         if (entity := _ENTITY.search(text)) is not None:
             return "suspicious_text", f"has {entity.group()}, an escape of HTML", "write the character itself"
         if _INVISIBLE.search(text) is not None:
@@ -215,16 +231,26 @@ def _of_texts(field: Field, value: Any) -> _Suspicion | None:
     return None
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _repeated(text: str) -> str:
+    return repr(text if len(text) <= _REPEATED_CHARS_MAX else f"{text[: _REPEATED_CHARS_MAX - 1]}…")
+
+
+def _is_prose(keys: tuple[str, ...]) -> bool:
+    """Whether people only read what stands there."""
+    return any(map(_KEY_OF_PROSE.fullmatch, keys)) and _KEY_OF_NEEDED.search(keys[-1]) is None
+
+
+def _texts(value: Any, keys: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Each text, and the keys that lead to it; a key is a text without any."""
     if isinstance(value, str):
-        yield value
+        yield value, keys
     elif isinstance(value, dict):
         for key, each in value.items():
-            yield from _texts(key)
-            yield from _texts(each)
+            yield key, ()
+            yield from _texts(each, (*keys, key))
     elif isinstance(value, list):
         for each in value:
-            yield from _texts(each)
+            yield from _texts(each, keys)
 
 
 # Of the reply as a whole.
@@ -272,7 +298,7 @@ def _of_step(step: Step, keys: Collection[str], names: list[str]) -> _Suspicion 
         return None if key is None else ("suspicious_condition", message, "write len(…)")
     if step.handler == DELAY:
         return None
-    for text in _texts(step.params):
+    for text, _ in _texts(step.params):
         for found in FOREIGN.finditer(text) if _MAY_BE_FOREIGN.search(text) else ():
             meant = meant_placeholder(found, keys, lambda name: _step_named(name, names))
             if meant is not None:

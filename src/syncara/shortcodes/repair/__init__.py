@@ -13,7 +13,9 @@ from syncara.shortcodes.problems import CodeProblem
 logger = logging.getLogger("syncara")
 
 TEXT_CHARS_MAX = 65_536
-"""A longer reply is told what is wrong with it, and gets no corrections: others wait while they are looked for."""
+STEPS_MAX = 5_000
+"""A longer reply, or one about more steps, is told what is wrong with it, and gets no corrections: each is tried out on
+paper, and others wait while that is done."""
 
 
 def complete(paper: Paper, read: Callable[[str], Paper]) -> list[CodeProblem]:
@@ -21,7 +23,7 @@ def complete(paper: Paper, read: Callable[[str], Paper]) -> list[CodeProblem]:
 
     `read` reads another text in the same chat; nothing of it is carried out.
     """
-    if len(paper.text) <= TEXT_CHARS_MAX:
+    if len(paper.text) <= TEXT_CHARS_MAX and paper.draft.size <= STEPS_MAX:
         from syncara.shortcodes.repair.rounds import completed  # noqa: PLC0415 - most replies need no repair
 
         try:
