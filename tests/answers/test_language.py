@@ -45,6 +45,16 @@ INDONESIAN = [
     "Saya sudah menjadwalkan reminder meeting untuk hari Senin.",
     "Kalau mau dihentikan, tulis saja perintahnya di baris sendiri.",
     "Prosesnya memerlukan waktu sekitar lima menit dan akan berjalan di background.",
+    "Oke, tunggu sebentar.",
+    "Sip, laporan dibuat.",
+    "Ini hasilnya:",
+    "Tentu, segera dikirim.",
+    "Berhasil disimpan!",
+    "Hai, selamat pagi!",
+    "Backup selesai, hasilnya lengkap.",
+    "Cek dulu sebentar.",
+    "Laporan gagal dikirim.",
+    "Berikut daftar workflow:",
 ]
 UNDECIDED = [
     "",
@@ -58,6 +68,7 @@ UNDECIDED = [
     "1. Load users\n2. Send notification",
     "ワークフローを作成しました。",
     "Das ist fertig.",
+    "Kenya, Tanya",
 ]
 
 
@@ -90,11 +101,28 @@ def test_what_is_short_or_mixed_keeps_the_default(text: str, default: Language) 
         "```\nif it is not the one that you have\n```",
         "```\nif it is not the one that you have",
         "https://example.org/this/is/not/for/you/and/me",
+        *(
+            f'[MULTISTEP:QUICK_WORKFLOW:Q:[{{"name":"Get what you have","handler":"log","params":{{"url":{url}}}}}]]'
+            for url in (
+                '"https://a.example/1"',
+                '"https://a.example/{context.the}/is"',
+                '"[1"',
+                '"a } and ]"',
+                r'"\"["',
+            )
+        ),
     ],
 )
 def test_codes_and_what_is_shown_do_not_count(shown: str) -> None:
     """A message in JSON may be for other people."""
     assert "id" == detect_language(f"Saya akan menambahkan langkah ini:\n{shown}\nSudah siap.\n", default="en")
+
+
+def test_a_code_that_was_cut_off_is_no_prose() -> None:
+    """What it holds is the codes' still."""
+    cut = '[MULTISTEP:QUICK_WORKFLOW:Q:[{"name":"Get what you have and what they have","handler":"lo'
+
+    assert "id" == detect_language(f"Baik, saya siapkan sekarang ya.\n\n{cut}", default="en")
 
 
 @pytest.mark.parametrize("text", ["This is what I have [for you", "} This is what ] I have {{[ for you and me ] "])
@@ -108,12 +136,17 @@ def test_a_bracket_without_its_partner_hides_nothing(text: str) -> None:
     [
         ("Siap!", "id"),
         ("Oke kak", "id"),
-        ("Selesai! ✅", None),
+        ("Selesai! ✅", "id"),
+        ("Done.", "en"),
         ("[MULTISTEP:STATUS:execution_id]", None),
         ("OK.\n[MULTISTEP:CREATE_WORKFLOW:Laporan untuk tim]", "id"),
         (
             'OK.\n[MULTISTEP:QUICK_WORKFLOW:Q:[{"name":"Greet","handler":"log","params":{"message":"This is it"}}]]',
             "en",
+        ),
+        (
+            'Tentu.\n[MULTISTEP:QUICK_WORKFLOW:Q:[{"name":"Get it for you","handler":"log","params":{"message":"x"}}]]',
+            "id",
         ),
         ("[MULTISTEP:ADD_STEP:workflow_id:Laporan untuk tim:log:{}:::run_when=all_settled:on_error=continue]", "id"),
         ("`this is it`", None),

@@ -30,6 +30,7 @@ from syncara.answers.catalogue import catalogue
 from syncara.answers.effects import Decision
 from syncara.answers.fit import CHARS_MAX
 from syncara.answers.icons import ICONS
+from syncara.answers.parts import units
 from syncara.answers.plans import Outcome
 from syncara.core.errors import Problem
 from syncara.core.model import Step
@@ -272,7 +273,7 @@ def crowd(count: int, **fields: Any) -> list[PlannedEffect]:
 def shown(*effects: PlannedEffect, language: Language = "en") -> list[str]:
     """The rows of a question, without the hashes of what shares one."""
     return [
-        re.sub(r" #\w{8}(?= ·)", "", row) for row in render(question(*effects), language).split("\n\n")[1].splitlines()
+        re.sub(r" #\w{10}(?= ·)", "", row) for row in render(question(*effects), language).split("\n\n")[1].splitlines()
     ]
 
 
@@ -392,10 +393,34 @@ def test_what_fits_into_the_room_of_a_question_fits_into_every_question(calls: l
     """Whatever the workflow is called, whoever asked, and with the words that answer it."""
     effects = [effect(f"S{n}", "web", method, text, detail=text) for n, (method, text) in enumerate(calls)]
     answer = approval_question(
-        LONG, LONG, effects, approval_id="a" * 30, plan_hash=HASH, expires_at=NOON, start_at=NOON, how="w" * 80
+        LONG,
+        LONG,
+        [*effects, effect(LONG, "file", "write", "shared/a", own=False)],
+        approval_id="a" * 30,
+        plan_hash=HASH,
+        expires_at=NOON,
+        start_at=NOON,
+        how="w" * 80,
+        approvers=(),
     )
+    effects.append(effect(LONG, "file", "write", "shared/a", own=False))
 
     assert (question_rows(effects).hidden > 0) or "NOT ALL" not in render(answer)
+    assert units(render(answer, "id", "html")) < 4_000
+
+
+def test_a_question_that_nobody_can_answer_says_so_and_why() -> None:
+    """One step that reaches beyond the chat is named; to an approver, a question says nothing of that."""
+    asked = [effect("Tell 1"), *(effect(f"Tell {n}", "message", "send", 5, own=False) for n in (2, 3))]
+
+    nobody = render(question(*asked, approvers=())).splitlines()
+
+    assert [
+        render(approval_note(())),
+        "Tell 2 reaches beyond this chat, so whoever asked may not approve it.",
+    ] == nobody[-2:]
+    assert render(question(*asked)) == render(question(*asked, approvers=(1,))) == "\n".join(nobody[:-2])
+    assert "beyond" not in render(question(effect(), approvers=()))
 
 
 def test_a_question_about_a_later_start_says_when() -> None:

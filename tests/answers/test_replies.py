@@ -135,12 +135,12 @@ def test_a_code_that_was_not_carried_out_says_why() -> None:
 
 
 def test_many_problems_are_counted() -> None:
-    """The first few are told, each once."""
+    """As they are told, each once; the first few are."""
     found = [Problem("wrong_type", f"step '{n}', field '{field}'", "") for n in range(9) for field in ("a", "b")]
 
     rows = render(refusal(found)).splitlines()
 
-    assert "🚫 Nothing was done: 18 things in the reply are not right." == rows[0]
+    assert "🚫 Nothing was done: 9 things in the reply are not right." == rows[0]
     assert ["🔸 Step 4: a value does not fit", "… 4 more"] == rows[-2:]
 
 
@@ -169,9 +169,9 @@ def test_help_on_one_command_shows_its_fields_and_an_example() -> None:
     assert [
         "💡 `MULTISTEP:STATUS` · Tampilkan sebuah proses dan setiap langkahnya.",
         "",
-        "- · execution\\_id: id-nya; kata execution\\_id berarti proses yang terakhir dimulai",
-        "- · more: what English alone knows",
-        "- · bare",
+        "- execution\\_id: id-nya; kata execution\\_id berarti proses yang terakhir dimulai",
+        "- more: what English alone knows",
+        "- bare",
         "",
         "Contoh: `[MULTISTEP:STATUS:execution_id]`",
     ] == render(command_help([command]), "id", "markdown").splitlines()

@@ -111,8 +111,8 @@ def test_an_address_is_spelled_as_json_would(text: str, shown: str) -> None:
 def test_what_is_not_shown_as_it_is_shows_by_its_hash() -> None:
     """Both ends of what is long stay; of white space only that there is some."""
     assert "ab" == ends("ab", 2)
-    assert re.fullmatch(r"aaa…\[\+94 #\w{8}\]…aab", ends("a" * 99 + "b", 6))
-    assert re.fullmatch(r"a b \[#\w{8}\]", ends("a  b", 6))
+    assert re.fullmatch(r"aaa…\[\+94 #\w{10}\]…aab", ends("a" * 99 + "b", 6))
+    assert re.fullmatch(r"a b \[#\w{10}\]", ends("a  b", 6))
     assert 4 == len({ends(text, 6) for text in ("a b", "a  b", " a b", "a b ")})
 
 

@@ -189,7 +189,7 @@ def test_a_long_value_puts_no_other_out_of_sight() -> None:
     params = {"url": f"https://a.example/{'p' * 900}", "json": {"text": "j" * 900}, "query": {"q": "q" * 900}}
     (found,) = effects(workflow(step("Step", handler="api_call", params=params)))
 
-    left_out = r"…\[\+\d+ #\w{8}\]…"
+    left_out = r"…\[\+\d+ #\w{10}\]…"
     parts = [rf"/p{{49}}{left_out}p{{50}}", rf'query={{"q":"q+{left_out}q+"}}', rf'json={{"text":"j+{left_out}j+"}}']
 
     assert re.fullmatch(" ".join(parts), found.detail)
@@ -197,63 +197,90 @@ def test_a_long_value_puts_no_other_out_of_sight() -> None:
 
 # What the start context gives.
 
-CONTEXT = {"t": "evil text", "user": {"name": "Ana", "n": 5}, "long": "a" * 900, "lines": "a\nb"}
+CONTEXT = {
+    "t": "evil text",
+    "user": {"name": "Ana", "n": 5},
+    "lines": "a\nb",
+    "forged": 'a"} or {context.t = "b',
+}
 
 
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("{context.t}", '"{context.t = evil text}"'),
+        ("{context.t}", '"{context.t = "evil text"}"'),
         (
             "Dear {context.user.name}: {context.user}",
-            '"Dear {context.user.name = Ana}: {context.user = {\\"name\\":\\"Ana\\",\\"n\\":5}}"',
+            '"Dear {context.user.name = "Ana"}: {context.user = {"name":"Ana","n":5}}"',
         ),
-        ({"n": ["{context.user.n}"]}, '{"n":["{context.user.n = 5}"]}'),
-        ("{context.none|nobody}", '"{context.none|nobody = nobody}"'),
-        ("{context.lines}", r'"{context.lines = a\nb}"'),
-        ("{context.none} {context.t.x} {context.t", '"{context.none} {context.t.x} {context.t"'),
+        ({"n": ["{context.user.n}", "5"]}, '{"n":["{context.user.n = 5}","5"]}'),
+        ({"{context.t}": 1}, '{"{context.t}":1}'),
+        ("{context.none|nobody}", '"{context.none|nobody = "nobody"}"'),
+        ("{context.none|1e3}", '"{context.none|1e3 = 1000.0}"'),
+        ("at {context.none|1e3}", '"at {context.none|1e3 = "1e3"}"'),
+        ("{context.lines}", r'"{context.lines = "a\nb"}"'),
+        ("{context.forged}", r'"{context.forged = "a\"} or {context.t = \"b"}"'),
+        ("{context.none} {context.t.x} {context.t", '"{context.none = ?} {context.t.x = ?} {context.t"'),
         ("{steps.Load.data} \\{context.t}", r'"{steps.Load.data} \\{context.t}"'),
-        ("{context.set} {context.saved}", '"{context.set} {context.saved}"'),
+        ("{context.set} {context.saved|x}", '"{context.set = ?} {context.saved|x = ?}"'),
+        ("{context. set |x} {context.last_error|none}", '"{context. set |x = ?} {context.last_error|none = ?}"'),
     ],
 )
 def test_what_the_start_gives_stands_beside_its_placeholder(text: Any, shown: str) -> None:
-    """As far as it is known then: what a step sets or saves may be another value once it is used."""
+    """As far as it is known then: what a step sets or saves, or the engine, may be another value once it is used."""
     definition = workflow(
         step("Set", handler="set_context", params={"key": "set", "value": 1}),
-        step("Load", save_as="saved"),
+        step("Load", handler="log", save_as="saved"),
         step("Tell", handler="send_message", params={"chat_id": 7, "text": text}),
         chat_id=CHAT,
     )
-    found = effects(definition, {**CONTEXT, "set": "x", "saved": "x"})[2]
+    found = effects(definition, {**CONTEXT, "set": "x", "saved": "x", "last_error": "x"})[2]
 
     assert shown == found.detail
 
 
-def test_a_key_that_is_not_known_may_be_any() -> None:
-    """Then nothing of the context is sure."""
-    steps = [
+@pytest.mark.parametrize(
+    "other",
+    [
         step("Set", handler="set_context", params={"key": "{context.t}", "value": 1}),
-        step("Tell", handler="send_message", params={"chat_id": 7, "text": "{context.t}"}),
-    ]
+        step("Set", handler="set_context", params={"key": "\\{t", "value": 1}),
+        step("Own", handler="report"),
+        step("Own", handler="execute_shortcode", params={"shortcode": "GROUP:SAY"}),
+        group("Group", task("Own", "report")),
+    ],
+)
+def test_where_any_key_may_change_nothing_is_known(other: Step) -> None:
+    """By a key that is filled in, or by a function of the developer's; but no step changes what it is given itself."""
+    tell = step("Tell", handler="send_message", params={"chat_id": 7, "text": "{context.t|Hi}"})
+    ban = step("Ban", handler="ban_user", params={"user": "{context.t}"})
 
-    assert '"{context.t}"' == effects(workflow(*steps), CONTEXT)[1].detail
+    assert '"{context.t|Hi = ?}"' == effects(workflow(other, tell), CONTEXT)[1].detail
+    assert '{"user":"{context.t = "evil text"}"}' == effects(workflow(ban), CONTEXT)[0].detail
+    assert '{"user":"{context.t = ?}"}' == effects(workflow(ban, other), CONTEXT)[0].detail
 
 
 def test_plans_that_say_different_things_by_their_context_can_be_told_apart() -> None:
-    """Long values by their hash."""
+    """Long values by their hash; numbers and text by their quotes."""
     tell = [step("Tell", handler="send_message", params={"chat_id": 7, "text": "{context.t}"})]
-    contexts = [{"t": "x"}, {"t": "y"}, {"t": "x" * 900}, {"t": f"{'x' * 450}y{'x' * 449}"}, {}]
+    values = ["x", "y", 5, "5", True, "true", "x" * 900, f"{'x' * 450}y{'x' * 449}", "?", '"x"']
+    contexts = [*({"t": value} for value in values), {}]
 
     assert len(contexts) == len({asked(tell, context) for context in contexts})
 
 
-def test_so_many_values_are_shown_that_a_detail_stays_cheap() -> None:
-    """One long value behind thousands of placeholders is not written out thousands of times."""
-    text = " ".join(f"{{context.long|{n}}}" for n in range(3_000))
-    (found,) = effects(workflow(step("Tell", handler="send_message", params={"chat_id": 7, "text": text})), CONTEXT)
+def test_many_large_values_are_told_by_their_hash_and_put_no_small_one_out_of_sight() -> None:
+    """To look into a large value again and again would take long; a small one is shown wherever it is used."""
+    crowd = " ".join(f"{{context.large|{n}}}" for n in range(3_000))
+    text = "{context.large[1]} and {context.t}"
+    steps = [step("Log", handler="log", params={"message": crowd})]
+    steps.append(step("Tell", handler="send_message", params={"chat_id": 7, "text": text}))
+    contexts = [{**CONTEXT, "large": ["b" * 900, each] * 2} for each in ("x", "y")]
+    told = [effects(workflow(*steps), context)[1].detail for context in contexts]
 
-    assert '"{context.long|0 = aaa' == found.detail[:22]
-    assert '{context.long|2999}"' == found.detail[-20:]
+    for each in told:
+        assert re.fullmatch(r'"\{context\.large\[1\] = #\w{10}\} and \{context\.t = "evil text"\}"', each)
+    assert told[0] != told[1]
+    assert '{context.large[1] = "x"}' in effects(workflow(*steps[1:]), contexts[0])[0].detail
 
 
 def test_every_handler_that_ships_is_known() -> None:

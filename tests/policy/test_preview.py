@@ -211,7 +211,7 @@ def test_the_context_that_a_preview_is_given_stands_in_its_effects() -> None:
     """So a message is read as it will be sent."""
     tell = workflow(step("Tell", handler="send_message", params={"chat_id": OTHER, "text": "{context.t}"}))
 
-    assert '"{context.t = Hi}" · Tell' in preview(tell, judgement(tell, {"t": "Hi"})).text
+    assert '"{context.t = "Hi"}" · Tell' in preview(tell, judgement(tell, {"t": "Hi"})).text
 
 
 # The hash.
@@ -510,7 +510,7 @@ async def test_a_workflow_that_cannot_run_is_told_to_be_so(bot: Bot) -> None:
 
 
 async def test_what_is_too_much_for_one_question_is_refused(bot: Bot) -> None:
-    """With how many things there are and how many can be shown; nothing of the reply happens."""
+    """With how many things there are; nothing of the reply happens."""
     steps = [
         {"name": f"S{n}", "handler": "api_call", "params": {"url": f"https://h{n}.example.com"}} for n in range(60)
     ]
@@ -520,7 +520,7 @@ async def test_what_is_too_much_for_one_question_is_refused(bot: Bot) -> None:
 
     assert (False, ["too_many_effects"], 1) == (reply.ok, [each.code for each in reply.errors], len(few.approval_ids))
     assert "it needs approval for more different things than one question can show" in reply.text
-    assert "split it into workflows that each go to fewer places" in str(reply.note)
+    assert "split it into runs with fewer different effects" in str(reply.note)
 
 
 async def test_the_workflow_of_another_chat_is_not_there(bot: Bot) -> None:

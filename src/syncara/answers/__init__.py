@@ -5,11 +5,12 @@ from __future__ import annotations
 from syncara.answers.catalogue import LANGUAGES, Language
 from syncara.answers.effects import PlannedEffect
 from syncara.answers.language import detect_language, guess_language
-from syncara.answers.model import Answer
+from syncara.answers.model import Answer, Line
 from syncara.answers.plans import (
     Planned,
     Wait,
     approval_answered,
+    approval_awaited,
     approval_note,
     approval_question,
     plan,
@@ -37,11 +38,13 @@ __all__ = [
     "CommandHelp",
     "Form",
     "Language",
+    "Line",
     "Planned",
     "PlannedEffect",
     "Wait",
     "announcement",
     "approval_answered",
+    "approval_awaited",
     "approval_note",
     "approval_question",
     "cannot_run",

@@ -2,12 +2,14 @@
 
 Many effects of one kind must not put another one out of sight. So whatever differs in what is done, or in where it
 goes, has a row of its own. Effects that differ in less share one where they are many: calls of a host by their method,
-files by what is done with them, messages by their chat, custom handlers and shortcodes by their names. The riskiest
-rows come first, and addresses keep both of their ends when they are shortened.
+their scheme and the secrets that they use, files by what is done with them, messages by their chat, custom handlers and
+shortcodes by their names. The riskiest rows come first, and addresses keep both of their ends when they are shortened.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, NamedTuple
 
@@ -15,7 +17,7 @@ from syncara.answers.catalogue import known
 from syncara.answers.fit import NAME_CHARS, ROWS_MAX, chars_of
 from syncara.answers.model import AnyPart, Code, Icon, Line, Message, Text, message
 from syncara.answers.reasons import NAMES_SHOWN
-from syncara.answers.text import ends, few, literal, one_line, short_hash
+from syncara.answers.text import ends, few, literal, one_line, short_hash, unmarked
 from syncara.answers.tree import DOT
 
 Decision = Literal["allow", "approve", "deny"]
@@ -29,6 +31,8 @@ characters of a detail: the first of these that fit."""
 _DECISIONS: tuple[Decision, ...] = ("deny", "approve", "allow")
 _KINDS = ("message", "web", "file", "collection", "shortcode", "custom", "none")
 _READS = frozenset({"GET", "HEAD", "OPTIONS", "read", "find"})
+_SECRETS_AND_SCHEME = re.compile(r"(?:secrets=\S+(?: #\S+)?(?: |\Z))?(?:[A-Za-z]+:)?")
+"""With which the detail of a call begins (`policy.details`); https goes without saying."""
 
 
 class PlannedEffect(NamedTuple):
@@ -79,7 +83,7 @@ def rows(effects: Iterable[PlannedEffect], draw: Callable[[Row, int], Line], roo
 
 
 def row_line(row: Row, detail_chars: int) -> Line:
-    steps = few(row.steps, NAMES_SHOWN, NAME_CHARS // 2)
+    steps = few([unmarked(step) for step in row.steps[: NAMES_SHOWN + 1]], NAMES_SHOWN, NAME_CHARS // 2)
     told = _files(row.effects) or len(row.effects)
     times = f"{len(row.steps)}\N{MULTIPLICATION SIGN} " if len(row.steps) > told else ""
     return Line((Icon(row.effects[0].kind), *_said(row.effects, detail_chars), DOT, Text(times + steps)), 0)
@@ -114,11 +118,13 @@ def _joined(members: list[Row]) -> Row:
 
 def _shared(effect: PlannedEffect) -> PlannedEffect:
     """What effects have in common that share a row: of files only the folder that chats share."""
-    where = effect.address
+    where, how = effect.address, ""
+    if effect.kind == "web" and (found := _SECRETS_AND_SCHEME.match(effect.detail)):
+        how = found[0]
     if effect.kind == "file":
         names = (name for name in str(where).split("/") if name not in ("", "."))
         where = next(names, "") if effect.own is False else ""
-    return effect._replace(step="", detail="", address=where)
+    return effect._replace(step="", detail=how, address=where)
 
 
 def _rank(effect: PlannedEffect) -> tuple[int, int, int]:
@@ -162,8 +168,8 @@ def _end(detail: str, chars: int) -> AnyPart:
 
 def _place(effect: PlannedEffect) -> Code:
     # Ids of chats are numbers or text, and 5 and "5" are not the same.
-    digits = effect.kind == "message" and isinstance(effect.address, str) and effect.address.lstrip("-").isdecimal()
-    return Code(address(f'"{effect.address}"' if digits else effect.address))
+    quoted = effect.kind == "message" and isinstance(effect.address, str)
+    return Code(address(json.dumps(effect.address, ensure_ascii=False) if quoted else effect.address))
 
 
 def _does(effect: PlannedEffect, place: Code | Message, files: int = 0) -> Message:

@@ -15,7 +15,7 @@ from syncara.answers.failures import rule
 from syncara.answers.fit import CHARS_MAX, DETAIL_CHARS, LEAD_CHARS, NAME_CHARS, chars_of, fitted, more
 from syncara.answers.model import Answer, AnyPart, Code, Icon, Line, Message, Strong, Text, message
 from syncara.answers.reasons import NAMES_SHOWN
-from syncara.answers.text import cut, ends, few, literal, moment, span
+from syncara.answers.text import cut, ends, few, literal, moment, span, unmarked
 from syncara.answers.tree import DOT
 from syncara.answers.workflows import branches, drawn
 from syncara.core.model import Workflow
@@ -72,7 +72,7 @@ def plan(planned: Planned) -> Answer:
     if planned.too_much:
         tail.append(Line((Icon("refused"), message("plan.too_much"))))
     if planned.decision == "approve":
-        tail += approval_note(planned.approvers).lines
+        tail += approval_note(planned.approvers, planned.effects).lines
     return fitted(head, list(branches(workflow.steps)), drawn, tail)
 
 
@@ -137,23 +137,32 @@ def approval_question(
     expires_at: float,
     start_at: float | None = None,
     how: str = "",
+    approvers: Sequence[Id] | None = None,
 ) -> Answer:
     """Asks a person for a plan: with every effect that needs one. If there are more than it can show, it says so first.
 
     Times are Unix seconds; `start_at` is that of a start that lies ahead. `how`: what the person writes to answer,
-    where that does not show in another way.
+    where that does not show in another way. Without `approvers` it says so; with None, whoever
+    reads it is one.
     """
+    effects = list(effects)
     asked = message("approval.asked", name=Strong(cut(workflow_name, NAME_CHARS)))
     by = () if asked_by is None else (DOT, message("approval.asked_by", user=_person(asked_by)))
     head = [Line((Icon("awaiting_approval"), asked, *by)), Line((message("approval.would"),))]
     start = () if start_at is None else (message("approval.starts", moment=Text(moment(start_at))), DOT)
-    until = message("approval.until", moment=Text(moment(expires_at)))
-    tail = [Line((*start, until, DOT, _hash(plan_hash), DOT, Code(approval_id)))]
+    tail = [Line((*start, *_until(approval_id, plan_hash, expires_at)))]
     if how:
         tail.append(Line((message("approval.how", how=Code(cut(how, DETAIL_CHARS))),)))
     found = question_rows(effects, CHARS_MAX - sum(map(chars_of, [*head, *tail, _unshown(0)])))
+    if approvers is not None and not approvers:
+        tail += approval_note((), effects).lines  # takes no room from the rows: chats take a little more
     first = [_unshown(found.hidden)] if found.hidden else []
     return Answer((*first, *head, *found.lines, *tail))
+
+
+def _until(approval_id: str, plan_hash: str, expires_at: float) -> tuple[AnyPart, ...]:
+    until = message("approval.until", moment=Text(moment(expires_at)))
+    return until, DOT, _hash(plan_hash), DOT, Code(approval_id)
 
 
 def _unshown(count: int) -> Line:
@@ -164,10 +173,28 @@ def _person(user_id: Id) -> Code:
     return Code(ends(literal(str(user_id)), NAME_CHARS))
 
 
-def approval_note(approvers: Sequence[Id]) -> Answer:
-    """Who may approve a plan, or that nobody is set who may."""
+def approval_awaited(
+    approvers: Sequence[Id],
+    effects: Iterable[PlannedEffect],
+    *,
+    approval_id: str,
+    plan_hash: str,
+    expires_at: float,
+) -> tuple[Line, ...]:
+    """What a run waits for, below how it stands: who may approve it, until when, and the id to answer with."""
+    return Line(_until(approval_id, plan_hash, expires_at)), *approval_note(approvers, effects).lines
+
+
+def approval_note(approvers: Sequence[Id], effects: Iterable[PlannedEffect] = ()) -> Answer:
+    """Who may approve a plan; or that nobody is set who may, and which step keeps whoever asked from it."""
     if not approvers:
-        return Answer((Line((Icon("refused"), message("approval.nobody"))),))
+        nobody = Line((Icon("refused"), message("approval.nobody")))
+        beyond = (effect.step for effect in effects if effect.decision == "approve" and effect.own is False)
+        step = next(beyond, None)
+        if step is None:
+            return Answer((nobody,))
+        name = Text(cut(unmarked(step), NAME_CHARS // 2))
+        return Answer((nobody, Line((message("approval.beyond", step=name),))))
     names = Text(few([literal(str(each)) for each in approvers], NAMES_SHOWN, NAME_CHARS))
     return Answer((Line((Icon("awaiting_approval"), message("approval.by", users=names))),))
 

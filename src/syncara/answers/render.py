@@ -24,12 +24,13 @@ from syncara.answers import markdown
 from syncara.answers.catalogue import Language, phrase
 from syncara.answers.icons import ICONS, bar
 from syncara.answers.links import links, stretches
-from syncara.answers.model import Answer, AnyPart, Bar, Code, Icon, Message, Strong, Text, Wording
+from syncara.answers.model import Answer, AnyPart, Bar, Code, Icon, Line, Message, Strong, Text, Wording
 from syncara.answers.text import one_line
 
 Form = Literal["plain", "markdown", "html"]
 FORMS: tuple[Form, ...] = get_args(Form)
 INDENT = "   "
+BULLET = Icon("dot")
 
 escape = partial(html_escape, quote=False)
 
@@ -55,7 +56,7 @@ def render(answer: Answer, language: Language = "en", form: Form = "plain") -> s
     Raises KeyError for an unknown language, form, key or icon.
     """
     style = _STYLES[form]
-    drawn = [(line.depth, _join(line.parts, language, style)) for line in answer.lines]
+    drawn = [(line.depth, _join(_without_bullet(line, style), language, style)) for line in answer.lines]
     blocks = groupby([(depth, style.line(text)) for depth, text in drawn if text], key=lambda line: line[0] is None)
     return "\n\n".join(_lines(lines, style) if plain else _items(lines, style) for plain, lines in blocks)
 
@@ -74,6 +75,11 @@ def _items(lines: Iterable[tuple[int | None, str]], style: _Style) -> str:
         items.append(style.indent * len(above) + style.item + text)
         above.append(depth or 0)
     return "\n".join(items)
+
+
+def _without_bullet(line: Line, style: _Style) -> Sequence[AnyPart]:
+    """A row's parts; its own bullet is left out where the form gives it one."""
+    return line.parts[1:] if style.item and line.depth is not None and line.parts[:1] == (BULLET,) else line.parts
 
 
 def _join(parts: Sequence[AnyPart], language: Language, style: _Style) -> str:

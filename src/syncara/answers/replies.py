@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from syncara.answers.catalogue import known
 from syncara.answers.fit import DETAIL_CHARS, LEAD_CHARS, NAME_CHARS, fitted
-from syncara.answers.model import Answer, AnyPart, Code, Icon, Line, Message, Strong, Text, Wording, message
+from syncara.answers.model import Answer, AnyPart, Code, Icon, Line, Strong, Text, Wording, message
 from syncara.answers.text import cut, moment
 from syncara.answers.tree import DOT
 from syncara.core.errors import Problem
@@ -53,13 +53,12 @@ def outside_started(shortcode: str) -> Answer:
 
 def refusal(problems: Sequence[Problem]) -> Answer:
     """For people: that nothing was done, and what was wrong, in words that need no knowledge of shortcodes."""
-    return _told(message("refusal.nothing", n=len(problems)), problems)
+    return _told("refusal.nothing", problems)
 
 
 def cannot_run(workflow_name: str, problems: Sequence[Problem]) -> Answer:
     """For people: what keeps a definition from running."""
-    name = Strong(cut(workflow_name, LEAD_CHARS))
-    return _told(message("plan.cannot_run", name=name, n=len(problems)), problems)
+    return _told("plan.cannot_run", problems, name=Strong(cut(workflow_name, LEAD_CHARS)))
 
 
 def not_done(problem: Problem | None) -> Answer:
@@ -69,9 +68,10 @@ def not_done(problem: Problem | None) -> Answer:
     return Answer((Line((Wording(Text(cut(problem.message, LEAD_CHARS)), message(_key(problem))),)),))
 
 
-def _told(what: Message, problems: Sequence[Problem]) -> Answer:
+def _told(what: str, problems: Sequence[Problem], **named: Strong) -> Answer:
     said = list(dict.fromkeys((_place(problem.where), _key(problem)) for problem in problems))
-    return fitted((Line((Icon("refused"), what)),), said, _wrong, rows_max=PROBLEMS_SHOWN)
+    head = Line((Icon("refused"), message(what, n=len(said), **named)))
+    return fitted((head,), said, _wrong, rows_max=PROBLEMS_SHOWN)
 
 
 def _key(problem: Problem) -> str:

@@ -13,12 +13,15 @@ from syncara.core.model import ExecutionStatus, StepStatus, Workflow
 from syncara.core.views import Execution
 
 
-def status(execution: Execution, now: float, workflow: Workflow | None = None) -> Answer:
-    """A run with its steps as they stand at Unix time `now`; with its definition, also what they wait for."""
+def status(execution: Execution, now: float, workflow: Workflow | None = None, awaited: Sequence[Line] = ()) -> Answer:
+    """A run with its steps as they stand at Unix time `now`; with its definition, also what they wait for.
+
+    `awaited`: the approval that it waits for (`approval_awaited`).
+    """
     tree = Tree(execution, workflow, now)
     head = (Line((*title(execution), *_took(execution, now))), Line((*_done(execution), DOT, Code(execution.id))))
     seen = reasons.culprit(execution, execution.error) is not None and len(tree.steps) <= ROWS_MAX
-    return fitted(head, tree.steps, tree.row, () if seen else failure(execution), around=tree.in_focus())
+    return fitted(head, tree.steps, tree.row, (*awaited, *(() if seen else failure(execution))), around=tree.in_focus())
 
 
 def progress(execution: Execution) -> Answer:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
+import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -12,8 +14,10 @@ TENTH_S = 0.1
 _ROUNDING = 1e-6
 """A sum of shares that is this close below a whole percent is meant to be it."""
 
-HASH_CHARS = 8
-"""Of a text that is not shown as a whole."""
+HASH_CHARS = 10
+"""Of the mark of a text that is not shown as a whole."""
+_KEY = secrets.token_bytes()
+"""Of this process alone. Nobody can look for two texts with one mark, and none is ever compared by a program."""
 
 _HIDDEN = (
     # Control characters, halves of surrogate pairs, and what turns the direction of text or only formats it: Unicode's
@@ -34,6 +38,9 @@ _JOINED = (
     f"(?<=[{_PICTURES}])\ufe0f|(?<=[0-9#*])\ufe0f(?=\u20e3)|(?<=[{_PICTURES}\ufe0f])\u200d(?=[{_PICTURES}])"
     "|(?<=[\u0620-\u06d3\u0900-\u0dff])[\u200c\u200d](?=[\u0620-\u06d3\u0900-\u0dff])"
 )
+_MARK = re.compile(rf"#(?=[0-9a-f]{{{HASH_CHARS}}})")
+_RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
+"""Classes of Unicode's bidirectional algorithm that put what stands around them into another order."""
 _UNSEEN = re.compile(f"[{_HIDDEN}]")
 _OUT_OF_PLACE = re.compile(f"(?!{_JOINED})[{_HIDDEN}]")
 
@@ -43,15 +50,30 @@ def one_line(text: str) -> str:
     return " ".join(_OUT_OF_PLACE.sub(" ", text).split())
 
 
+def unmarked(text: str) -> str:
+    """The text without anything that looks like a mark of `ends`: those are the program's own."""
+    return _MARK.sub(_code, text)
+
+
 def spelled(text: str) -> str:
-    """The text with characters that cannot be seen spelled out, but for those that put emoji and letters together."""
-    return re.sub(r"[^\S ]", _code, _OUT_OF_PLACE.sub(_code, text))
+    """The text with characters that cannot be seen, and with what looks like a mark of `ends`, spelled out.
+
+    What puts emoji and letters together stays.
+    """
+    return unmarked(re.sub(r"[^\S ]", _code, _OUT_OF_PLACE.sub(_code, text)))
 
 
 def literal(text: str) -> str:
-    """The text with all characters that cannot be seen spelled out: two addresses that differ do not look the same."""
-    text = _UNSEEN.sub(_code, text.replace("\\", r"\\"))
-    return text if text.isprintable() else re.sub(r"[^ -~]", lambda c: c[0] if c[0].isprintable() else _code(c), text)
+    """As `spelled`, with backslashes, all that cannot be seen, and letters that change the order of what is read.
+
+    Two addresses that differ do not look the same.
+    """
+    text = unmarked(_UNSEEN.sub(_code, text.replace("\\", r"\\")))
+    return re.sub(r"[^ -~]", lambda c: c[0] if _in_order(c[0]) else _code(c), text)
+
+
+def _in_order(character: str) -> bool:
+    return character.isprintable() and unicodedata.bidirectional(character) not in _RIGHT_TO_LEFT
 
 
 def _code(found: re.Match[str]) -> str:
@@ -62,8 +84,8 @@ def _code(found: re.Match[str]) -> str:
 def ends(text: str, chars_max: int) -> str:
     """What `spelled` or `literal` gave, on one line with both of its ends, of about `chars_max` characters.
 
-    What is not shown as it is has a short hash of the whole: `rm -rf lo…[+9210 #a1b2c3d4]…; exit 0`. So two texts that
-    are not the same do not look the same.
+    What is not shown as it is has a short hash of the whole: `rm -rf lo…[+9210 #a1b2c3d4e5]…; exit 0`. So two texts
+    that are not the same do not look the same.
     """
     line = " ".join(text.split())
     if line == text and len(text) <= chars_max:
@@ -75,7 +97,8 @@ def ends(text: str, chars_max: int) -> str:
 
 
 def short_hash(text: str) -> str:
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:HASH_CHARS]
+    """For people to see a difference by; another in each process."""
+    return hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=HASH_CHARS // 2, key=_KEY).hexdigest()
 
 
 def cut(text: str, chars_max: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from syncara.answers import reasons
 from syncara.answers.fit import fitted
 from syncara.answers.model import Answer, Line, Text, message
@@ -17,21 +19,26 @@ _TITLE_SAYS = (ExecutionStatus.SCHEDULED, ExecutionStatus.AWAITING_APPROVAL, Exe
 """What a run waits for is in its title."""
 
 
-def why(execution: Execution, step_name: str | None = None, workflow: Workflow | None = None) -> Answer:
+def why(
+    execution: Execution,
+    step_name: str | None = None,
+    workflow: Workflow | None = None,
+    awaited: Sequence[Line] = (),
+) -> Answer:
     """Of one step, by its name or id: how it stands and the steps that this comes from. KeyError when there is none.
 
     Without a step: each one that failed or did not run, and what the run waits for. `workflow` is the definition: with
-    it, steps tell what they depend on.
+    it, steps tell what they depend on. `awaited`: the approval that the run waits for (`approval_awaited`).
     """
     tree = Tree(execution, workflow)
     if step_name is not None:
         step = execution.steps[step_name]
         head = (Line(tree.sentence(step).parts), *_time("started", step.started_at), *_time("ended", step.finished_at))
-        return fitted(head, _behind(tree, step), tree.sentence)
+        return fitted(head, _behind(tree, step), tree.sentence, awaited)
     steps = [step for step in tree.steps if step.status not in _PLAIN and (step.status.final or not tree.tasks(step))]
     says_all = steps or execution.status in _TITLE_SAYS
     head = (Line(title(execution)), *(() if says_all else (Line((message("why.nothing"),)),)))
-    return fitted(head, steps, tree.sentence, failure(execution))
+    return fitted(head, steps, tree.sentence, (*awaited, *failure(execution)))
 
 
 def _time(key: str, at: float | None) -> tuple[Line, ...]:

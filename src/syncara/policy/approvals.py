@@ -41,7 +41,7 @@ PAGE = 1_000
 def asked(started: e.Started, workflow_name: str, judgement: Judgement) -> Approval:
     """A new approval, for a plan that needs one."""
     return Approval(
-        _id_for(started.execution_id),
+        id_for(started.execution_id),
         started.execution_id,
         judgement.hash,
         tuple(each.effect for each in judgement.verdict.judged if each.decision == "approve"),
@@ -60,8 +60,11 @@ def record_of(approval: Approval, at: float) -> Record:
     return Record(KIND, approval.id, max(at, approval.expires_at), msgspec.json.encode(approval))
 
 
-def question(approval: Approval, how: str = "") -> answers.Answer:
-    """Asks a person. `how`: what is typed to answer, where that does not show in another way."""
+def question(approval: Approval, how: str = "", *, in_chat: bool = False) -> answers.Answer:
+    """Asks a person. `how`: what is typed to answer, where that does not show in another way.
+
+    in_chat: it says too when nobody there may answer; an operator always may.
+    """
     return answers.approval_question(
         approval.workflow_name,
         approval.user_id,
@@ -71,6 +74,18 @@ def question(approval: Approval, how: str = "") -> answers.Answer:
         expires_at=approval.expires_at,
         start_at=approval.start_at,
         how=how,
+        approvers=approval.approvers if in_chat else None,
+    )
+
+
+def awaited(approval: Approval) -> tuple[answers.Line, ...]:
+    """Who may approve it, until when, and the id to answer with."""
+    return answers.approval_awaited(
+        approval.approvers,
+        map(planned, approval.effects),
+        approval_id=approval.id,
+        plan_hash=approval.plan_hash,
+        expires_at=approval.expires_at,
     )
 
 
@@ -111,7 +126,7 @@ class Approvals:
 
     def of(self, execution_id: str) -> Approval | None:
         """What an execution waits for."""
-        approval = self._find(_id_for(execution_id))
+        approval = self._find(id_for(execution_id))
         return approval if approval is not None and approval.status == "pending" else None
 
     def listed(self, chat_id: Any, status: str | None) -> list[Approval]:
@@ -257,7 +272,7 @@ class Approvals:
             self._store.put(record._replace(body=None))
 
 
-def _id_for(execution_id: str) -> str:
+def id_for(execution_id: str) -> str:
     """Of the approval of a run, which needs one at the most."""
     return "ap" + execution_id.removeprefix("ex")
 

@@ -78,11 +78,9 @@ def too_much(judgement: Judgement) -> list[Problem]:
     rows = answers.question_rows(_effects(judgement))
     if not rows.hidden:
         return []
-    message = (
-        f"{len(rows.lines) + rows.hidden} different things of it need a person's approval, "
-        f"and one question has room for {len(rows.lines)}"
-    )
-    return [Problem("too_many_effects", "", message, "split it into workflows that each go to fewer places")]
+    count = len(rows.lines) + rows.hidden
+    message = f"{count} different things of it need a person's approval, more than one question can show"
+    return [Problem("too_many_effects", "", message, "split it into runs with fewer different effects")]
 
 
 def _effects(judgement: Judgement) -> list[PlannedEffect]:
