@@ -64,7 +64,7 @@ def test_the_plan_is_shown_and_nothing_is_left_behind(command: Command, report: 
         "🔹 Fetch · api_call\n   ↳ Wait · delay\n      ↳ Save · file_operation\n         ↳ Tell · send_message\n",
         '✋ 🌐 calls api.example.com with POST /v1 · Fetch · needs approval: handlers.api_call = "approve" by default',
         '✋ 📄 writes the file a.txt "x" · Save · needs approval: ',
-        '🟢 ✉️ writes to this chat "Hi {context.name}" · Tell',
+        '🟢 ✉️ writes to this chat "Hi {context.name = ?}" · Tell',
         "💤 Wait · 10 min 00 s",
         "✋ Who may approve: 7",
     )
