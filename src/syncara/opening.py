@@ -11,12 +11,12 @@ from syncara.abc import Clock, Documents, Messenger, Notifier, ShortcodeFunction
 from syncara.core.errors import InvalidStateError
 from syncara.handlers.registry import Handlers
 from syncara.policy.policy import Policy
-from syncara.processor import Processor
 from syncara.templates.builtin import BUILTIN
 from syncara.templates.registry import Templates
 
 if TYPE_CHECKING:
     from syncara.engine import Engine
+    from syncara.processor import Processor
 
 
 class Opening:

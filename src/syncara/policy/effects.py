@@ -15,7 +15,6 @@ import msgspec
 from syncara.core.graph import tasks_of
 from syncara.core.model import CONDITION_CHECK, DELAY, GROUP, Step, Workflow
 from syncara.policy.addresses import one_spelling
-from syncara.policy.details import StartContext, detail
 
 Kind = Literal["message", "web", "file", "collection", "shortcode", "custom", "none"]
 
@@ -50,6 +49,8 @@ def effects(workflow: Workflow, context: Mapping[str, Any] | None = None) -> tup
 
     Which collections and files are shared is for the policy to say: here each is the chat's own.
     """
+    from syncara.policy.details import StartContext, detail  # noqa: PLC0415 - with it come the answers
+
     steps = steps_of(workflow)
     start = StartContext(context or {}, steps)
     return tuple(msgspec.structs.replace(effect(step, workflow.chat_id), detail=detail(step, start)) for step in steps)

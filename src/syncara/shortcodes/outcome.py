@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 import msgspec
 
-from syncara.answers import Form
-from syncara.answers.parts import LIMIT, split
 from syncara.shortcodes.problems import CodeProblem
 
 
@@ -34,16 +33,18 @@ class Reply(msgspec.Struct, frozen=True):
     """For the model: what is wrong and how to put it right. None when nothing is."""
     execution_ids: tuple[str, ...] = ()
     approval_ids: tuple[str, ...] = ()
-    form: Form = "plain"
+    form: Literal["plain", "markdown", "html"] = "plain"
     """How `text` is written."""
 
-    def parts(self, limit: int = LIMIT) -> tuple[str, ...]:
+    def parts(self, limit: int = 4096) -> tuple[str, ...]:
         """`text` as messages of at most `limit` UTF-16 units, Telegram's by default; one or more.
 
         Cut where an answer begins, or a paragraph, a line or a word ends, if that is possible. What a part ends in the
         middle of, such as `<b>` or a code block, is closed there and opened again in the next. Raises ValidationError
         for a limit below 100.
         """
+        from syncara.answers.parts import split  # noqa: PLC0415 - with it come the answers
+
         return split(self.text, self.form, limit, list(self._answers()))
 
     def _answers(self) -> Iterator[int]:
