@@ -95,13 +95,12 @@ def _effect(board: Board, name: str, attempt: int, outcome: audit.Outcome, code:
     planned = effects.effect(step, board.chat_id)
     if planned.kind == "none":
         return None
-    operation = "" if planned.kind == "shortcode" else planned.operation  # its params are what is said with it
     return audit.Effect(
         execution_id=board.execution_id,
         chat_id=board.chat_id,
         step=step.name,
         handler=step.handler,
-        operation=_cut(operation),
+        operation=_cut(planned.operation),
         address=_address(planned, step.params, board.chat_id),
         key=idempotency_key(board, step),
         attempt=attempt,
