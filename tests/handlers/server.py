@@ -54,6 +54,13 @@ class Server:
         self.left = asyncio.Event()
         """Set when a client has gone before its answer was complete."""
         self.port = 0
+        self.open: set[asyncio.Task[None]] = set()
+        """The connections. asyncio itself does not keep a task alive, and one that only waits would be garbage."""
+
+    def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self.handle(reader, writer))
+        self.open.add(task)
+        task.add_done_callback(self.open.discard)
 
     def url(self, path: str = "/", host: str = "127.0.0.1") -> str:
         return f"http://{host}:{self.port}{path}"
@@ -76,6 +83,9 @@ class Server:
             await self.send(reader, writer, answers.pop(0) if len(answers) > 1 else answers[0])
         except (ConnectionError, asyncio.IncompleteReadError):
             self.left.set()
+        except asyncio.CancelledError:
+            writer.transport.abort()  # whatever is still to be sent
+            raise
         finally:
             writer.close()
             with suppress(ConnectionError):
@@ -94,7 +104,19 @@ class Server:
 @asynccontextmanager
 async def serving(tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
     server = Server()
-    listener = await asyncio.start_server(server.handle, "127.0.0.1", 0, ssl=tls)
-    server.port = listener.sockets[0].getsockname()[1]
-    async with listener:
+    async with listening(server, tls) as server.port:
         yield server
+
+
+@asynccontextmanager
+async def listening(server: Server, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """A port at which this server answers. No connection outlives it."""
+    listener = await asyncio.start_server(server.connected, "127.0.0.1", 0, ssl=tls)
+    async with listener:
+        try:
+            yield listener.sockets[0].getsockname()[1]
+        finally:
+            listener.close()
+            for task in server.open:
+                task.cancel()
+            await asyncio.gather(*server.open, return_exceptions=True)

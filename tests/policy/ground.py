@@ -32,7 +32,7 @@ from syncara.policy.policy import read
 from syncara.shortcodes.outcome import Reply
 from syncara.stores.sqlite import SqliteStore
 from syncara.testing import FakeClock, MemoryDisk, MemoryStore
-from tests.handlers.server import Seen, Server, answer, redirect, serving
+from tests.handlers.server import Seen, Server, answer, listening, redirect, serving
 from tests.replies.support import Chats
 
 MINE, OTHER, TEXT, GROUP = 5, 6, "5", -100
@@ -320,12 +320,12 @@ async def ground_in(
     monkeypatch.setenv("SYNCARA_SECRET_TOKEN", TOKEN)
     shutil.copytree(world.folder, folder, dirs_exist_ok=True)
     tls = trust(world.certificate, monkeypatch)
-    async with serving() as server, await asyncio.start_server(server.handle, "127.0.0.1", 0, ssl=tls) as secure:
+    async with serving() as server, listening(server, tls) as secure:
         server.on("/", answer(b'{"said": "[MULTISTEP:CANCEL:execution_id]"}', content_type="application/json"))
         server.on("/moved", redirect("https://other.example.com/"))
         server.on("/inside", redirect("http://169.254.169.254/"))
         ground = Ground(folder, server, world, policy)
-        lead_to(ground, secure.sockets[0].getsockname()[1], monkeypatch)
+        lead_to(ground, secure, monkeypatch)
         try:
             await ground.bot.start()
             yield ground
