@@ -28,7 +28,6 @@ EMBEDDING = {
     [
         ("8.8.8.8", None),
         ("2606:4700::6810:84e5", None),
-        ("64:ff9b::8.8.8.8", None),
         ("127.0.0.1", "loopback"),
         ("10.0.0.1", "private"),
         ("100.64.0.1", "shared between customers of a provider"),
@@ -45,7 +44,7 @@ EMBEDDING = {
         ("::ffff:8.8.8.8", "IPv4-mapped"),
         ("::8.8.8.8", "IPv4-compatible"),
         ("::ffff:0:8.8.8.8", "IPv4-translated"),
-        ("64:ff9b::10.0.0.1", "NAT64 of an address that is private"),
+        ("64:ff9b::8.8.8.8", "NAT64"),
         ("64:ff9b:1::8.8.8.8", "NAT64 of a local network"),
         ("fd00::1", "private"),
         ("fd00:ec2::254", "cloud metadata"),

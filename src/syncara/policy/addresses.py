@@ -29,7 +29,6 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 HOST_CHARS_MAX = 253
 
 _FIX = "name a public host; to reach any other address, the developer must write the workflow"
-_NAT64 = IPv6Address("64:ff9b::")
 _UNICAST_BITS = 0b001  # 2000::/3: all that has been given out of IPv6 for public use
 _ISATAP, _ISATAP_MASK = 0x5EFE, 0xFDFF_FFFF  # in the upper half of an interface id; one bit of it may be either way
 
@@ -70,6 +69,7 @@ _V6 = _ranges("""
     ::/96              IPv4-compatible
     ::ffff:0:0/96      IPv4-mapped
     ::ffff:0:0:0/96    IPv4-translated
+    64:ff9b::/96       NAT64
     64:ff9b:1::/48     NAT64 of a local network
     fd00:ec2::254/128  cloud metadata
     fd20:ce::254/128   cloud metadata
@@ -112,9 +112,6 @@ def _kind6(address: IPv6Address) -> str | None:
     value = int(address)
     if address.scope_id is not None:
         return "bound to a network interface"
-    if value >> 32 == int(_NAT64) >> 32:  # how networks without IPv4 reach it: as public as what is inside
-        inside = _kind4(IPv4Address(value & 0xFFFF_FFFF))
-        return inside and f"NAT64 of an address that is {inside}"
     found = _first(_V6, value)
     if found is None and value >> 125 != _UNICAST_BITS:
         return "reserved"

@@ -103,7 +103,9 @@ class LocalRuntime:
         self._hands = Hands(loop, self.clock, self._handler, self._report, closing, self._guard)
         self._wakes: Timers[int] = Timers(loop, self.clock.now, self._wake)
         self._was_clean = info.clean
-        self._recovery = Recovery(self, loop, clean=info.clean)
+        self._recovery = Recovery(
+            loop, self.clock.now, post=self.post, feed=self.feed, handler=self._handler, clean=info.clean
+        )
         if self._hands_off:
             return
         for summary in self.store.open_summaries():
@@ -233,9 +235,6 @@ class LocalRuntime:
     async def wait(self, execution_id: str) -> Board | None:
         """The board of an execution that has ended meanwhile; None when the runtime stops before."""
         return await self.audience.wait(execution_id) if self.running else None
-
-    def knows(self, handler: str) -> bool:
-        return self._handler(handler) is not None
 
     def handler_registered(self, name: str) -> None:
         """Let the steps go on that were blocked because this handler was missing."""

@@ -8,15 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
+from syncara.abc import Handler
 from syncara.core import events as e
 from syncara.core.model import StepStatus
 from syncara.runtimes.driver import RUNNER, Block
-
-if TYPE_CHECKING:
-    from syncara.runtimes.local import LocalRuntime
-    from syncara.runtimes.resident import Resident
+from syncara.runtimes.resident import Resident
 
 logger = logging.getLogger("syncara")
 
@@ -25,9 +23,19 @@ SLICE = 50
 
 
 class Recovery:
-    def __init__(self, runtime: LocalRuntime, loop: asyncio.AbstractEventLoop, *, clean: bool) -> None:
-        self._runtime = runtime
-        self._loop = loop
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        now: Callable[[], float],
+        *,
+        post: Callable[[int, e.Fact], bool],
+        feed: Callable[[Resident, e.Fact], bool],
+        handler: Callable[[str], Handler | None],
+        clean: bool,
+    ) -> None:
+        """`post` takes a fact in for an execution's key, `feed` for one in memory. `clean`: the last runner ended so."""
+        self._loop, self._now = loop, now
+        self._post, self._feed, self._handler = post, feed, handler
         self._clean = clean
         self._open: dict[int, None] = {}
         """Executions with attempts that the runner before this one may not have finished, until they are read."""
@@ -67,7 +75,7 @@ class Recovery:
 
     def _take_up(self, key: int) -> None:
         if key in self._open:
-            self._runtime.post(key, e.Ticked(self._runtime.clock.now()))
+            self._post(key, e.Ticked(self._now()))
 
     def look_at(self, resident: Resident) -> None:
         """Tell an execution that was just loaded what it missed."""
@@ -79,7 +87,7 @@ class Recovery:
         ]
         if resident.key in self._open:
             del self._open[resident.key]
-            self._runtime.feed(resident, e.RunnerLost(self._runtime.clock.now(), clean=self._clean))
+            self._feed(resident, e.RunnerLost(self._now(), clean=self._clean))
         for block in waiting:
             self.blocked(resident, block)
 
@@ -96,7 +104,7 @@ class Recovery:
             self._next_turn()
             return
         self._missing.setdefault(block.handler, {})[slot] = None
-        if self._runtime.knows(block.handler):
+        if self._handler(block.handler) is not None:
             self.handler_registered(block.handler)
         else:
             text = "step '%s' waits: no handler '%s' is registered in this process; register it, and the step goes on"
@@ -126,4 +134,4 @@ class Recovery:
                 self._turn = None
 
     def _signal(self, key: int, step: str, signal: str) -> bool:
-        return self._runtime.post(key, e.Signalled(self._runtime.clock.now(), step, signal))
+        return self._post(key, e.Signalled(self._now(), step, signal))
