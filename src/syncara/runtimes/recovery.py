@@ -33,7 +33,7 @@ class Recovery:
         handler: Callable[[str], Handler | None],
         clean: bool,
     ) -> None:
-        """`post` takes a fact in for an execution's key, `feed` for one in memory. `clean`: the last runner ended so."""
+        """`post` takes a fact in for a key, `feed` for a resident. `clean`: the last runner ended well."""
         self._loop, self._now = loop, now
         self._post, self._feed, self._handler = post, feed, handler
         self._clean = clean
