@@ -302,7 +302,7 @@ STEPS = st.builds(
 )
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=st.lists(STEPS, max_size=5, unique_by=lambda each: each.name), cut=st.integers(0, 5), metadata=JSON)
 def test_a_definition_comes_back_as_it_was_saved(
     store: Store, numbers: list[int], steps: list[Step], cut: int, metadata: object

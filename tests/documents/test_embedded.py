@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from syncara.abc import SqlFile
@@ -185,7 +185,7 @@ async def test_a_hostile_name_is_only_a_name(documents: EmbeddedDocuments, name:
 INDEXED = ["a", "t", "d.x", "items.k", "n"]
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 @given(
     st.lists(queries, min_size=1, max_size=4), st.lists(any_document, max_size=8), st.lists(single_changes, max_size=3)
 )
