@@ -56,15 +56,28 @@ def test_a_problem_in_a_list_says_in_which_of_its_steps() -> None:
         (["5", '{"name":"step 9 of the list","handler":"logg"}'], [0, 1]),
     ],
 )
-@pytest.mark.parametrize("field", ["", "steps="])
-def test_the_carets_stand_below_the_item_of_a_list(field: str, items: list[str], marked: list[int]) -> None:
+@pytest.mark.parametrize("fields", ["Check:{}", "Check:steps={}", '{{"name":"Check","steps": {} }}'])
+def test_the_carets_stand_below_the_item_of_a_list(fields: str, items: list[str], marked: list[int]) -> None:
     """Not below the other steps, nor below a field of the code that has the same name."""
-    text = f"[MULTISTEP:QUICK_WORKFLOW:Check:{field}[{' , '.join(items)}]]"
+    steps = f"[{' , '.join(items)}]"
+    text = f"[MULTISTEP:QUICK_WORKFLOW:{fields.format(steps)}]"
     bot = MultiStepProcessor(store=MemoryStore())
     found = [text[slice(*problem.position)] for problem in bot.check_reply(text, chat_id=1, user_id=1).errors]
     bot.close()
 
     assert [items[number] for number in marked] == found
+
+
+def test_a_step_of_a_workflow_that_is_not_there_is_judged_all_the_same() -> None:
+    """All that is wrong is told at once; only that a name is unknown proves nothing there."""
+    text = """[MULTISTEP:ADD_STEP:Trip:Pack:loog:{"message":"x"}:Plan]
+[MULTISTEP:ADD_STEP:Trip:Pack:log:{"message":"x"}:::condition=(]
+[MULTISTEP:ADD_STEP:Trip:Go:log:{"message":"x"}:Pack]"""
+    bot = MultiStepProcessor(store=MemoryStore())
+    found = [problem.code for problem in bot.check_reply(text, chat_id=1, user_id=1).errors]
+    bot.close()
+
+    assert ["not_found", "unknown_handler", "duplicate_step", "not_found", "syntax", "not_found"] == found
 
 
 def test_items_that_cannot_be_told_apart_are_marked_together() -> None:

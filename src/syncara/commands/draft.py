@@ -86,6 +86,10 @@ class Draft:
         """What each code made or is about."""
         self._whole: list[tuple[int, Sheet]] = []
         """The definitions that codes go through as a whole, each with the code."""
+        self._unfound: dict[str, Sheet] = {}
+        """In the place of definitions that steps were to be added to, by what these were called."""
+        self._amiss: list[tuple[int, Problem]] = []
+        """What is wrong with codes that were carried out in spite of it, each with the code."""
         self.size = 0
         """The steps and dependencies that the reply goes through, once the draft is settled."""
         self.latest_used: set[int] = set()
@@ -233,6 +237,18 @@ class Draft:
         self.ids[self.place] = found.id
         return self._sheets.setdefault(found.id, found)
 
+    def workflow_to_extend(self, ref: str) -> Sheet:
+        """As `workflow`; but what is wrong with the reference is left to `settle`, so that the step is judged too."""
+        try:
+            return self.workflow(ref)
+        except SyncaraError as error:
+            each = error.problems if isinstance(error, ValidationError) else [error.problem]
+            self._amiss += [(self.place, problem) for problem in each]
+        if ref not in self._unfound:
+            self._unfound[ref] = sheet = Sheet(Workflow(new_id("wf"), ref, author=self.author), new=True)
+            sheet.place, sheet.whole = self.place, False
+        return self._unfound[ref]
+
     def go_through(self, sheet: Sheet) -> None:
         """The code is about all steps of a definition."""
         self._whole.append((self.place, sheet))
@@ -259,7 +275,8 @@ class Draft:
         """
         if too_long := list(self._too_long()):
             return too_long
-        found = [each for sheet in self._sheets.values() if sheet.touched for each in self._settle(sheet)]
+        sheets = [*self._sheets.values(), *self._unfound.values()]
+        found = [*self._amiss, *(each for sheet in sheets if sheet.touched for each in self._settle(sheet))]
         return found or [*self._too_much(), *self._judge()]
 
     def _too_long(self) -> Iterator[tuple[int, Problem]]:

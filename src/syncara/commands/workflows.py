@@ -70,7 +70,7 @@ def add_step(
 
     Without dependencies it starts at once, beside the others.
     """
-    sheet = draft.workflow(workflow_id)
+    sheet = draft.workflow_to_extend(workflow_id)
     step = draft.add_step(
         sheet,
         {

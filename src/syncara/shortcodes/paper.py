@@ -201,7 +201,7 @@ class _Locator:
         """The item of that number in the list of steps; the list, where its items cannot be told apart."""
         span = call.spans.get("steps", call.span)
         if span not in self._items:
-            self._items[span] = _items(self._text, *span)
+            self._items[span] = _items(self._text, span[0], call.span[1])  # by name, the span is the name's
         items = self._items[span]
         return items[number - 1] if len(items) == len(call.args["steps"]) else span
 

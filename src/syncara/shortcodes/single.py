@@ -40,6 +40,8 @@ def carry_out(
     draft = Draft(desk, chat, "developer", commands)
     said = command.run(draft, **bound)
     problems = [problem for _, problem in draft.settle()]
+    if problems and problems[0].code == "not_found":
+        raise NotFoundError(**msgspec.structs.asdict(problems[0]))
     if problems:
         raise ValidationError(problems)
     return Paper("", [call], [said], draft, [])
