@@ -1,21 +1,28 @@
-"""The Python blocks of the guide, by position, and a reader that runs them and watches what comes of it."""
+"""The Python blocks of the guide, by position, a reader that runs them, and what checks of the outcome share."""
 
 from __future__ import annotations
 
 import ast
 import asyncio
 import inspect
+from collections.abc import Iterable
 from contextlib import redirect_stdout
 from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from syncara import Execution, MultiStepProcessor, Workflow
+from syncara import Execution, MultiStepProcessor, StepState, Workflow
+from syncara.core import events as e
 from syncara.core.model import GROUP
 from tests.acceptance.held_loop import HeldLoop
 from tests.docs.pages import Fence, fences
 
 GUIDE = Path(__file__).parents[3] / "shared" / "spec" / "guide.md"
+CHAT = 123456789
+"""The user and chat of the guide's messages."""
+ACTIVE = {"id": 1, "active": True}
+IDLE = {"id": 2, "active": False}
 EVERYTHING = "from syncara.modules.multi_step_processor import *"
 
 
@@ -155,6 +162,9 @@ class Reader:
         await self.processor.documents.insert(collection, list(documents))
 
 
+# What the checks share.
+
+
 def data(run: Execution, step: str = "Only") -> Any:
     """The result of a step that has to have completed."""
     state = run.steps[step]
@@ -165,3 +175,53 @@ def data(run: Execution, step: str = "Only") -> Any:
 
 def statuses(run: Execution) -> dict[str, str]:
     return {name: str(step.status) for name, step in run.steps.items()}
+
+
+def said(guide: Reader, run: Execution) -> list[tuple[str, str]]:
+    """Level and text of what the log steps of a run said."""
+    logged = {step.name for step in guide.processor.get_workflow(run.workflow_id).steps if step.handler == "log"}
+    results = [data(run, name) for name, step in run.steps.items() if name in logged and step.status == "completed"]
+    texts = {result["message"] for result in results}
+    return [(line.level, line.message) for line in guide.processor.get_log(run.id) if line.message in texts]
+
+
+def moment(at: float | None) -> float:
+    assert at is not None
+    return at
+
+
+def lasted(step: StepState) -> float:
+    return moment(step.finished_at) - moment(step.started_at)
+
+
+def assert_in_a_row(steps: Iterable[StepState]) -> None:
+    """Each step began when the one before had ended, or later."""
+    for earlier, later in pairwise(steps):
+        assert moment(earlier.finished_at) <= moment(later.started_at), f"{later.name} overlaps with {earlier.name}"
+
+
+def assert_gave_up(guide: Reader, run: Execution, step: str, host: str) -> None:
+    """Four attempts, 5, 10 and 20 seconds apart at the least, each failing because the host cannot be reached."""
+    history = guide.processor.get_history(run.id)
+    errors = [event for event in history if isinstance(event, e.StepErred)]
+    waits = [event.at for event in history if isinstance(event, e.RetryPlanned)]
+    starts = [event.at for event in history if isinstance(event, e.StepScheduled)]
+
+    assert ("failed", 4) == (run.status, run.steps[step].attempts)
+    assert [1, 2, 3, 4] == [event.attempt for event in errors]
+    assert all(host in event.error for event in errors), errors[0].error
+    assert all(after - before >= wait for before, after, wait in zip(waits, starts[1:], (5, 10, 20), strict=True))
+
+
+def put(path: str | Path, text: str) -> None:
+    Path(path).parent.mkdir(exist_ok=True)
+    Path(path).write_text(text)
+
+
+def content(path: str) -> str | None:
+    """The file's text; None when there is no file."""
+    return Path(path).read_text() if Path(path).exists() else None
+
+
+def without_id(document: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in document.items() if key != "_id"}

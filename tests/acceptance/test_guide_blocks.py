@@ -1,32 +1,42 @@
-"""Every Python block of the guide, unchanged, and what is true after it. TABLE at the end says it block by block."""
+"""Every Python block of the guide, unchanged, and what is true after it. TABLE at the end says it block by block.
+
+The checks of the blocks on built-in handlers are in guide_handlers.py.
+"""
 
 from __future__ import annotations
 
-import json
-import ssl
-import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
-from itertools import pairwise
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 import syncara
-from syncara import Execution, StepState, ValidationError
+from syncara import ValidationError
 from syncara.core import events as e
-from syncara.handlers import http_client
-from tests.acceptance.guide import GUIDE, Reader, data, read_guide, statuses
+from tests.acceptance import guide_handlers as handlers
+from tests.acceptance.guide import (
+    ACTIVE,
+    CHAT,
+    GUIDE,
+    IDLE,
+    Reader,
+    assert_gave_up,
+    assert_in_a_row,
+    content,
+    data,
+    lasted,
+    moment,
+    put,
+    read_guide,
+    said,
+    statuses,
+    without_id,
+)
 from tests.acceptance.held_loop import HeldLoop
-from tests.handlers.server import Server, answer, serving
 
 BLOCKS = 29
 """Python blocks in the guide. TABLE goes by position, so a guide with more or fewer needs another table."""
-CHAT = 123456789
-"""The user and chat of the guide's messages."""
-ACTIVE = {"id": 1, "active": True}
-IDLE = {"id": 2, "active": False}
 
 pytestmark = pytest.mark.skipif(not GUIDE.exists(), reason="the guide is not beside the repository")
 
@@ -143,180 +153,6 @@ async def only_when_the_condition_holds(guide: Reader) -> None:
     ]
     assert "context.get('user_count') > 10" in str(missed.steps["Conditional Step"].reason)
     assert [(CHAT, "Condition met!")] == guide.chat.sent
-
-
-# Built-in Handlers: each `params` becomes the params of a real step.
-
-
-async def delay(guide: Reader) -> None:
-    (params,) = guide.given("params")
-    run = await guide.step(params)
-
-    assert {"seconds": 5} == data(run)
-    assert lasted(run.steps["Only"]) >= 5
-
-
-async def log(guide: Reader) -> None:
-    (params,) = guide.given("params")
-    run = await guide.step(params)
-
-    assert {"message": "Log message", "level": "info"} == data(run)
-    assert [("info", "Log message")] == said(guide, run)
-
-
-async def notification(guide: Reader) -> None:
-    (params,) = guide.given("params")
-    run = await guide.step(params)
-
-    assert {"message": "Notification message", "type": "success"} == data(run)
-    assert [("Notification message", "success")] == guide.operator.notified
-
-
-async def set_context(guide: Reader) -> None:
-    (params,) = guide.given("params")
-    run = await guide.step(params)
-
-    assert "AERIS" == data(run)
-    assert {"user_name": "AERIS"} == run.context
-
-
-async def get_context(guide: Reader) -> None:
-    (params,) = guide.given("params")
-
-    assert "AERIS" == data(await guide.step(params, {"user_name": "AERIS"}))
-    assert data(await guide.step(params)) is None
-
-
-async def condition_check(guide: Reader) -> None:
-    (params,) = guide.given("params")
-
-    assert data(await guide.step(params, {"count": 6})) is True
-    assert data(await guide.step(params, {"count": 5})) is False
-
-
-async def send_message(guide: Reader) -> None:
-    (params,) = guide.given("params")
-    run = await guide.step(params, {"user_name": "AERIS"}, chat_id=42)
-    await guide.step({"text": params["text"]}, {"user_name": "Ana"}, chat_id=42)
-
-    assert {"chat_id": CHAT, "message_ids": [1]} == data(run)
-    assert [(CHAT, "Hello AERIS!"), (42, "Hello Ana!")] == guide.chat.sent
-
-
-async def execute_shortcode(guide: Reader) -> None:
-    (params,) = guide.given("params")
-    pinned = []
-
-    async def pin(message: str, execution: Any) -> dict[str, str]:
-        pinned.append((message, execution.chat_id))
-        return {"pinned": message}
-
-    guide.processor.register_shortcode("GROUP:PIN_MESSAGE", pin)
-    run = await guide.step(params, chat_id=42)
-
-    assert {"pinned": "message_id"} == data(run)
-    assert [("message_id", 42)] == pinned
-
-
-async def database_operation(guide: Reader) -> None:
-    find, insert, update, delete = guide.given("params")
-    someone, someone_else = {"id": 123, "active": True}, {"id": "123", "active": True}
-    await guide.insert("users", someone, someone_else, IDLE)
-    await guide.insert("temp_data", {"n": 1, "expired": True}, {"n": 2, "expired": True}, {"n": 3, "expired": False})
-
-    assert [someone, someone_else] == [without_id(user) for user in data(await guide.step(find))]
-    assert ["inserted_ids"] == list(data(await guide.step(insert)))
-    assert {"matched": 1, "modified": 1} == data(await guide.step(update))
-    assert {"deleted": 2} == data(await guide.step(delete))
-    assert [{"message": "Log entry", "timestamp": "2024-01-01"}] == await guide.documents("logs")
-    assert [{**someone, "last_seen": "2024-01-01"}, someone_else, IDLE] == await guide.documents("users")
-    assert [{"n": 3, "expired": False}] == await guide.documents("temp_data")
-
-
-async def file_operation(guide: Reader) -> None:
-    read, write, append, delete = guide.given("params")
-    assert content(read["file_path"]) is None
-
-    for params, reason in ((read, "no such file"), (write, "no folder"), (append, "no folder")):
-        run = await guide.step(params)
-        assert ("failed", 1) == (run.status, run.steps["Only"].attempts)
-        assert str(Path(params["file_path"]).parent) in str(run.error)
-        assert reason in str(run.error)
-    assert {
-        "path": delete["file_path"],
-        "deleted": False,
-        "reason": "there is no such file",
-    } == data(await guide.step(delete))
-    await files_that_are_there(guide, *map(move_to(guide.folder), (read, write, append, delete)))
-
-
-async def files_that_are_there(guide: Reader, read: Any, write: Any, append: Any, delete: Any) -> None:
-    """The same params with paths in a folder that exists."""
-    for params in (read, append, delete):
-        put(params["file_path"], "here\n")
-
-    assert "here\n" == data(await guide.step(read))
-    assert {"path": write["file_path"], "bytes": 12} == data(await guide.step(write))
-    assert {"path": append["file_path"], "bytes": 14} == data(await guide.step(append))
-    assert {"path": delete["file_path"], "deleted": True} == data(await guide.step(delete))
-    assert "File content" == content(write["file_path"])
-    assert "here\nNew log entry\n" == content(append["file_path"])
-    assert content(delete["file_path"]) is None
-
-
-def move_to(folder: Path) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    return lambda params: {**params, "file_path": str(folder / Path(params["file_path"]).name)}
-
-
-async def api_call(guide: Reader) -> None:
-    """Nobody answers at first; then a server on this machine stands in for the guide's host, TLS included."""
-    (params,) = guide.given("params")
-    out_of_reach = await guide.step(params)
-    async with standing_in(guide, "api.example.com") as server:
-        server.on("/data", answer(b'{"accepted": true}', content_type="application/json"))
-        run = await guide.step(params)
-    (request,) = server.seen
-
-    assert_gave_up(guide, out_of_reach, "Only", "api.example.com")
-    assert ["body", "headers", "status"] == sorted(data(run))
-    assert (200, {"accepted": True}) == (data(run)["status"], data(run)["body"])
-    assert "application/json" == data(run)["headers"]["content-type"]
-    assert ("POST", {"key": "value"}) == (request.method, json.loads(request.body))
-    assert "Bearer token" == request.headers["authorization"]
-    assert request.headers["idempotency-key"]
-
-
-@asynccontextmanager
-async def standing_in(guide: Reader, host: str) -> AsyncIterator[Server]:
-    """A server with a certificate for `host`, which the block's process trusts, and to which its connections go."""
-    certificate, key = guide.folder / "certificate.pem", guide.folder / "key.pem"
-    names = ["-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}"]
-    make_certificate([*names, "-keyout", str(key), "-out", str(certificate)])
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SSL_CERT_FILE", str(certificate))
-        http_client._tls.cache_clear()  # noqa: SLF001 - what the environment names is read once
-        async with serving(context) as server:
-            guide.loop.hosts, guide.loop.ports = {host}, {443: server.port}
-            yield server
-        http_client._tls.cache_clear()  # noqa: SLF001
-
-
-def make_certificate(arguments: list[str]) -> None:
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *arguments]
-    subprocess.run(command, check=True, capture_output=True)
-
-
-async def parallel_group(guide: Reader) -> None:
-    (params,) = guide.given("params")
-    run = await guide.step(params)
-    first, second = run.steps["Only/Task 1"], run.steps["Only/Task 2"]
-
-    assert {"Task 1": {"message": "Parallel task 1", "level": "info"}, "Task 2": {"seconds": 2}} == data(run)
-    assert ("completed", "completed") == (first.status, second.status)
-    assert moment(second.started_at) <= moment(first.finished_at)
-    assert lasted(second) >= 2
 
 
 # Advanced Features.
@@ -474,59 +310,6 @@ async def maintenance(guide: Reader) -> None:
     assert_in_a_row(present.steps.values())
 
 
-# What the checks share.
-
-
-def said(guide: Reader, run: Execution) -> list[tuple[str, str]]:
-    """Level and text of what the log steps of a run said."""
-    logged = {step.name for step in guide.processor.get_workflow(run.workflow_id).steps if step.handler == "log"}
-    results = [data(run, name) for name, step in run.steps.items() if name in logged and step.status == "completed"]
-    texts = {result["message"] for result in results}
-    return [(line.level, line.message) for line in guide.processor.get_log(run.id) if line.message in texts]
-
-
-def moment(at: float | None) -> float:
-    assert at is not None
-    return at
-
-
-def lasted(step: StepState) -> float:
-    return moment(step.finished_at) - moment(step.started_at)
-
-
-def assert_in_a_row(steps: Iterable[StepState]) -> None:
-    """Each step began when the one before had ended, or later."""
-    for earlier, later in pairwise(steps):
-        assert moment(earlier.finished_at) <= moment(later.started_at), f"{later.name} overlaps with {earlier.name}"
-
-
-def assert_gave_up(guide: Reader, run: Execution, step: str, host: str) -> None:
-    """Four attempts, 5, 10 and 20 seconds apart at the least, each failing because the host cannot be reached."""
-    history = guide.processor.get_history(run.id)
-    errors = [event for event in history if isinstance(event, e.StepErred)]
-    waits = [event.at for event in history if isinstance(event, e.RetryPlanned)]
-    starts = [event.at for event in history if isinstance(event, e.StepScheduled)]
-
-    assert ("failed", 4) == (run.status, run.steps[step].attempts)
-    assert [1, 2, 3, 4] == [event.attempt for event in errors]
-    assert all(host in event.error for event in errors), errors[0].error
-    assert all(after - before >= wait for before, after, wait in zip(waits, starts[1:], (5, 10, 20), strict=True))
-
-
-def put(path: str | Path, text: str) -> None:
-    Path(path).parent.mkdir(exist_ok=True)
-    Path(path).write_text(text)
-
-
-def content(path: str) -> str | None:
-    """The file's text; None when there is no file."""
-    return Path(path).read_text() if Path(path).exists() else None
-
-
-def without_id(document: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in document.items() if key != "_id"}
-
-
 class Row(NamedTuple):
     after: tuple[int, ...]
     """The blocks that it continues, which are read first."""
@@ -547,18 +330,20 @@ TABLE: dict[int, Row] = {
     5: Row(CREATED, "the second step begins when the first has ended", one_after_the_other),
     6: Row(CREATED, "all three are under way at the same time", all_at_once),
     7: Row(CREATED, "the message is sent above ten users, and else the step is skipped", only_when_the_condition_holds),
-    8: Row((), "five seconds pass", delay),
-    9: Row((), "the line is in the run's log", log),
-    10: Row((), "the operator is notified", notification),
-    11: Row((), "the context has the value", set_context),
-    12: Row((), "the result is the value, or null", get_context),
-    13: Row((), "the result is true or false", condition_check),
-    14: Row((), "the text is filled in and goes to the chat that is named, else to the run's", send_message),
-    15: Row((), "the registered function gets the params", execute_shortcode),
-    16: Row((), "documents are found, inserted, updated, deleted", database_operation),
-    17: Row((), "missing files are clear errors; files that are there are read, written, deleted", file_operation),
-    18: Row((), "the call is made, or tried four times", api_call),
-    19: Row((), "both tasks run at the same time; the result is by name", parallel_group),
+    8: Row((), "five seconds pass", handlers.delay),
+    9: Row((), "the line is in the run's log", handlers.log),
+    10: Row((), "the operator is notified", handlers.notification),
+    11: Row((), "the context has the value", handlers.set_context),
+    12: Row((), "the result is the value, or null", handlers.get_context),
+    13: Row((), "the result is true or false", handlers.condition_check),
+    14: Row((), "the text is filled in and goes to the chat that is named, else to the run's", handlers.send_message),
+    15: Row((), "the registered function gets the params", handlers.execute_shortcode),
+    16: Row((), "documents are found, inserted, updated, deleted", handlers.database_operation),
+    17: Row(
+        (), "missing files are clear errors; files that are there are read, written, deleted", handlers.file_operation
+    ),
+    18: Row((), "the call is made, or tried four times", handlers.api_call),
+    19: Row((), "both tasks run at the same time; the result is by name", handlers.parallel_group),
     20: Row((), "the handler does a step, and its change of the context is kept", custom_handler),
     21: Row((), "both values are in the text; a missing one fails the step by name", context_in_text),
     22: Row((2,), "progress and current step are printed", progress),

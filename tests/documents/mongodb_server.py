@@ -1,4 +1,4 @@
-"""A server in a process of its own that speaks MongoDB's protocol, and a go-between that loses messages."""
+"""A server that speaks MongoDB's protocol, documents on it, and a go-between that loses messages."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from typing import Any
 
 import bson
 from pymongo import MongoClient
+
+from syncara.documents.mongodb import MongoDocuments
 
 OP_MSG = 2013
 """The kind of message that every command and every answer is sent as."""
@@ -46,6 +48,13 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+@asynccontextmanager
+async def at(url: str, database: str) -> AsyncIterator[MongoDocuments]:
+    documents = MongoDocuments(url, database)
+    yield documents
+    await documents.close()
 
 
 class GoBetween:

@@ -1,19 +1,11 @@
-"""file_operation on real files: whole or not at all, once, and with errors that say what to do."""
+"""file_operation on real files: whole or not at all, in every encoding, and checked before anything runs."""
 
 from __future__ import annotations
 
 import base64
-import fcntl
 import os
-import socket
 import stat
-import subprocess
-import sys
 import tempfile
-import threading
-from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,61 +13,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from syncara import MultiStepProcessor, NonRetryableError, ValidationError
+from syncara import MultiStepProcessor, ValidationError
 from syncara.abc import ExecutionInput, Handler, StepInput
 from syncara.core.limits import RESULT_BYTES_MAX
 from syncara.handlers import disk, files
+from tests.handlers.file_calls import child, disk_steps, do, error, names
 from tests.handlers.support import HANG_S, Attempt, called, failed, refused, run
-
-CHILD = Path(__file__).with_name("child.py")
-ROOT = Path(__file__).parents[2]
-NOBODY = 65534
-
-
-@pytest.fixture
-def workspace(tmp_path: Path) -> Path:
-    return tmp_path / "workspace"
 
 
 @pytest.fixture
 def handler(workspace: Path) -> Handler:
     return files.handlers(workspace)[0]
-
-
-@pytest.fixture
-async def processor(tmp_path: Path, handler: Handler) -> AsyncIterator[MultiStepProcessor]:
-    async with MultiStepProcessor(tmp_path / "syncara.db", durability="fast") as started:
-        started._handlers.install([handler])  # noqa: SLF001 - with a workspace of the test's own
-        yield started
-
-
-def do(handler: Handler, operation: str, path: str | Path, content: Any = None, key: str = "key", **params: Any) -> Any:
-    given = {"operation": operation, "file_path": str(path), **params}
-    if content is not None:
-        given["content"] = content
-    return called(handler, given, Attempt(key))
-
-
-def error(handler: Handler, operation: str, path: str | Path, content: Any = None, **params: Any) -> str:
-    """The error of an operation that no further attempt can help."""
-    with pytest.raises(NonRetryableError) as caught:
-        do(handler, operation, path, content, **params)
-    return str(caught.value)
-
-
-def child(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, CHILD, *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"},
-        capture_output=True,
-        text=True,
-        timeout=HANG_S,
-        check=False,
-    )
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
 
 
 # Reading and writing.
@@ -154,19 +102,7 @@ def test_content_is_on_the_disk_before_it_takes_its_name(
 ) -> None:
     """Only so does power loss leave the old content or the new: synced, renamed, and the folder synced at last."""
     do(handler, "write", "notes.txt", "old")
-    steps = []
-    fsync, rename = os.fsync, os.rename
-
-    def spy_fsync(descriptor: int) -> None:
-        steps.append("sync folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "sync file")
-        fsync(descriptor)
-
-    def spy_rename(source: Path, target: Path) -> None:
-        steps.append(f"rename to {target.name}")
-        rename(source, target)
-
-    monkeypatch.setattr(os, "fsync", spy_fsync)
-    monkeypatch.setattr(os, "rename", spy_rename)
+    steps = disk_steps(monkeypatch)
 
     do(handler, "write", "notes.txt", "new")
     assert ["sync file", "rename to notes.txt", "sync folder"] == steps
@@ -236,211 +172,6 @@ def test_text_in_another_encoding_is_an_error_that_says_so(handler: Handler, wor
     assert ["old.txt"] == names(workspace)
 
 
-# Appending once.
-
-
-def test_each_key_is_appended_once(handler: Handler) -> None:
-    """A repeat of a key adds nothing, also when other keys came in between, and returns what it returned first."""
-    first = do(handler, "append", "log.txt", "one\n", key="a")
-    do(handler, "append", "log.txt", "two\n", key="b")
-
-    again = do(handler, "append", "log.txt", "one\n", key="a")
-    do(handler, "append", "log.txt", "two\n", key="b")
-    do(handler, "append", "log.txt", "one\n", key="c")
-
-    assert first == again
-    assert "one\ntwo\none\n" == do(handler, "read", "log.txt")
-
-
-CONTENT = st.binary(min_size=1, max_size=40)
-
-
-@st.composite
-def torn(draw: st.DrawFn) -> tuple[bytes, bytes, bytes]:
-    """A file, what is to be appended, and what a crash made of that: cut short, with zeros where bytes were not yet."""
-    base, content = draw(st.binary(max_size=20)), draw(CONTENT)
-    kept = draw(st.lists(st.booleans(), max_size=len(content)))
-    return base, content, bytes(byte if there else 0 for byte, there in zip(content, kept, strict=False))
-
-
-@given(torn())
-@settings(max_examples=40)
-def test_a_torn_append_is_cut_off_and_made_again(case: tuple[bytes, bytes, bytes]) -> None:
-    """Wherever the crash came, a repeat of the key leaves the file as if nothing had happened."""
-    base, content, left = case
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "log"
-        path.write_bytes(base)
-        disk.append_once(path, "key", lambda length: content)
-        os.truncate(path, len(base))
-        with path.open("ab") as file:
-            file.write(left)
-
-        disk.append_once(path, "key", lambda length: content)
-
-        assert base + content == path.read_bytes()
-
-
-@given(torn(), CONTENT)
-@settings(max_examples=40)
-def test_another_append_repairs_before_it_adds(case: tuple[bytes, bytes, bytes], other: bytes) -> None:
-    """A step that comes before the repeat cuts the torn one off, keeps a whole one, and loses nothing of its own."""
-    base, content, left = case
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "log"
-        path.write_bytes(base)
-        disk.append_once(path, "key", lambda length: content)
-        os.truncate(path, len(base))
-        with path.open("ab") as file:
-            file.write(left)
-
-        disk.append_once(path, "other", lambda length: other)
-        disk.append_once(path, "key", lambda length: content)
-
-        expected = base + content + other if left == content else base + other + content
-        assert expected == path.read_bytes()
-
-
-def test_a_process_killed_while_appending_has_appended_once_in_the_end(tmp_path: Path) -> None:
-    """The system kills the process within the write; part of it is in the file until the next attempt."""
-    path = tmp_path / "log"
-    path.write_bytes(b"-" * 500_000)
-
-    died = child("dies", path, "key", 200_000, 600_000)
-
-    assert died.returncode < 0
-    assert 600_000 == path.stat().st_size
-    disk.append_once(path, "key", lambda length: b"x" * 200_000)
-    assert b"-" * 500_000 + b"x" * 200_000 == path.read_bytes()
-
-
-def test_what_a_killed_process_left_beside_the_file_is_cleared_away(tmp_path: Path) -> None:
-    """Here it dies before it has touched the file; the next attempt takes over its temporary file."""
-    path = tmp_path / "log"
-
-    died = child("dies", path, "key", 200_000, 100_000)
-
-    assert died.returncode < 0
-    assert 0 == path.stat().st_size
-    disk.append_once(path, "key", lambda length: b"x" * 200_000)
-    assert b"x" * 200_000 == path.read_bytes()
-    assert 2 == len(names(tmp_path))
-
-
-async def test_a_run_killed_between_append_and_commit_appends_once(tmp_path: Path, workspace: Path) -> None:
-    """The engine makes the attempt again, since it cannot know; the file says that it is done."""
-    database = tmp_path / "crash.db"
-
-    died = child("crash", database, workspace)
-
-    assert -9 == died.returncode, died.stderr
-    execution_id = died.stdout.strip()
-    assert "once\n" == (workspace / "log.txt").read_text()
-
-    processor = MultiStepProcessor(database)
-    processor.list_workflows()  # opens it, so that the handler is there before the run goes on
-    processor._handlers.install(files.handlers(workspace))  # noqa: SLF001 - with a workspace of the test's own
-    async with processor:
-        ended = await processor.wait(execution_id, HANG_S)
-
-    assert "completed" == ended.status
-    assert "once\n" == (workspace / "log.txt").read_text()
-
-
-@pytest.mark.parametrize("found", [b"ouTHEIRS\n", b"our\0\0THEIRS\n", b"theirs\n"])
-def test_what_others_wrote_in_the_meantime_stays(tmp_path: Path, found: bytes) -> None:
-    """A program that knows nothing of keys appended after the crash: its bytes are kept, the append comes behind."""
-    path = tmp_path / "log"
-    disk.append_once(path, "key", lambda length: b"ours\n")
-    path.write_bytes(found)
-
-    disk.append_once(path, "key", lambda length: b"ours\n")
-
-    assert found + b"ours\n" == path.read_bytes()
-
-
-def test_an_append_that_waited_goes_to_the_file_of_that_name(tmp_path: Path) -> None:
-    """While it waits for its turn the file may be replaced; nothing is appended to the one that is gone."""
-    path = tmp_path / "log"
-    path.write_bytes(b"old\n")
-    begun = threading.Event()
-
-    def append() -> None:
-        begun.set()
-        disk.append_once(path, "key", lambda length: b"line\n")
-
-    with ThreadPoolExecutor(1) as pool, path.open("rb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        appended = pool.submit(append)
-        begun.wait()
-        disk.replace(path, b"new\n", "token")
-        fcntl.flock(file, fcntl.LOCK_UN)
-        appended.result()
-
-    assert b"new\nline\n" == path.read_bytes()
-
-
-def test_a_new_file_of_the_same_name_is_never_cut(tmp_path: Path) -> None:
-    """What looks like a torn append in a file that took the other's place is that file's own."""
-    path = tmp_path / "log"
-    disk.append_once(path, "key", lambda length: b"ours\n")
-    disk.replace(path, b"ou", "token")
-
-    disk.append_once(path, "other", lambda length: b"next\n")
-
-    assert b"ounext\n" == path.read_bytes()
-
-
-def test_threads_and_processes_append_to_one_file_without_loss(tmp_path: Path) -> None:
-    """Every line is there once, and lines of one writer are in its order."""
-    path = tmp_path / "log"
-
-    def write(name: str) -> None:
-        for n in range(10):
-            disk.append_once(path, f"{name}:{n}", lambda length: f"{name} {n}\n".encode())  # noqa: B023 - called here
-
-    with ThreadPoolExecutor(6) as pool:
-        others = [pool.submit(child, "lines", path, f"process{n}", 10) for n in range(2)]
-        list(pool.map(write, [f"thread{n}" for n in range(4)]))
-
-    assert [0, 0] == [other.result().returncode for other in others]
-    lines = path.read_text().splitlines()
-    for name in [f"thread{n}" for n in range(4)] + [f"process{n}" for n in range(2)]:
-        assert [f"{name} {n}" for n in range(10)] == [line for line in lines if line.startswith(f"{name} ")]
-    assert 60 == len(lines)
-
-
-def test_the_record_of_appends_is_as_private_as_the_file(tmp_path: Path) -> None:
-    """It holds the content of the last append."""
-    path = tmp_path / "log"
-    path.touch(mode=0o600)
-
-    disk.append_once(path, "key", lambda length: b"secret")
-
-    assert {0o600} == {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
-
-
-def test_the_record_of_appends_stays_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It remembers a fixed number of keys, the newest, and not every append there ever was."""
-    monkeypatch.setattr(disk, "APPENDS_KEPT", 3)
-    path = tmp_path / "log"
-    for n in range(9):
-        disk.append_once(path, str(n), lambda length: b"x")
-
-    record = disk._load(path)  # noqa: SLF001
-
-    assert [disk._digest(str(n)) for n in (5, 6, 7)] == record.done  # noqa: SLF001 - the ninth is still the last
-
-
-def test_a_damaged_record_stops_the_append(handler: Handler, workspace: Path) -> None:
-    """Nobody knows any more what was appended, so a person decides."""
-    do(handler, "append", "log.txt", "one\n")
-    disk._record_of(workspace / "log.txt").write_bytes(b"{")  # noqa: SLF001
-
-    assert "damaged_record" in error(handler, "append", "log.txt", "two\n")
-    assert "one\n" == do(handler, "read", "log.txt")
-
-
 # Deleting.
 
 
@@ -472,163 +203,6 @@ def test_a_link_is_deleted_not_what_it_points_to(handler: Handler, workspace: Pa
     assert do(handler, "delete", "link")["deleted"] is True
     assert "kept" == outside.read_text()
     assert [] == names(workspace)
-
-
-# Where.
-
-
-@pytest.mark.parametrize("path", ["../out.txt", "a/../../out.txt", "..", "link/out.txt", "to_file"])
-@pytest.mark.parametrize("operation", ["read", "write", "append"])
-def test_a_relative_path_cannot_leave_the_workspace(
-    handler: Handler, workspace: Path, operation: str, path: str
-) -> None:
-    """Neither by .. nor by a link; nothing outside is touched."""
-    workspace.mkdir()
-    (workspace / "link").symlink_to(workspace.parent)
-    (workspace / "to_file").symlink_to(workspace.parent / "out.txt")
-
-    content = None if operation == "read" else "x"
-
-    assert "outside_workspace" in error(handler, operation, path, content)
-    assert ["workspace"] == names(workspace.parent)
-
-
-def test_an_absolute_path_is_used_as_written(handler: Handler, tmp_path: Path, workspace: Path) -> None:
-    """The developer may name any file; the workspace is not made for it."""
-    path = tmp_path / "elsewhere.txt"
-
-    assert str(path) == do(handler, "write", path, "x")["path"]
-    assert "x" == path.read_text()
-    assert not workspace.exists()
-
-
-def test_the_workspace_is_a_folder_of_the_working_directory_by_default(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is fixed when the handlers are made, whatever the working directory is later."""
-    monkeypatch.chdir(tmp_path)
-    handler = files.handlers()[0]
-    monkeypatch.chdir("/")
-
-    assert {"path": str(tmp_path / "workspace" / "a"), "bytes": 1} == do(handler, "write", "a", "x")
-
-
-@pytest.mark.parametrize("operation", ["write", "append"])
-def test_missing_folders_are_made_on_request(handler: Handler, workspace: Path, operation: str) -> None:
-    """Without create_folders the error names the folder and says what to set."""
-    said = error(handler, operation, "a/b/c.txt", "x")
-    assert f"no_folder: {workspace}/a/b/c.txt: there is no folder '{workspace}/a/b'" in said
-    assert "create_folders" in said
-
-    do(handler, operation, "a/b/c.txt", "x", create_folders=True)
-
-    assert "x" == do(handler, "read", "a/b/c.txt")
-
-
-# What is no ordinary file, or not for us.
-
-
-@pytest.fixture
-def odd(workspace: Path) -> Iterator[dict[str, Path]]:
-    """One of each kind of thing that is not an ordinary file."""
-    workspace.mkdir()
-    os.mkfifo(workspace / "fifo")
-    here = Path.cwd()
-    os.chdir(workspace)  # a socket's path has to be short
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind("socket")
-        os.chdir(here)
-        yield {
-            "a folder": workspace,
-            "a named pipe": workspace / "fifo",
-            "a socket": workspace / "socket",
-            "a device": Path(os.devnull),
-        }
-
-
-@pytest.mark.parametrize("kind", ["a folder", "a named pipe", "a socket", "a device"])
-@pytest.mark.parametrize("operation", ["read", "write", "append"])
-def test_only_ordinary_files_are_opened(handler: Handler, odd: dict[str, Path], operation: str, kind: str) -> None:
-    """Anything else is refused by name at once, and is still there."""
-    content = None if operation == "read" else "x"
-
-    assert f"it is {kind}" in error(handler, operation, odd[kind], content)
-    assert odd[kind].exists()
-
-
-def test_folders_are_not_deleted(handler: Handler, workspace: Path) -> None:
-    """Deleting is for files."""
-    workspace.mkdir()
-
-    assert "it is a folder" in error(handler, "delete", workspace)
-    assert "it is a folder" in error(handler, "delete", ".")
-    assert workspace.is_dir()
-
-
-@contextmanager
-def unprivileged() -> Iterator[None]:
-    """As a user to whom permissions apply, which they do not to root."""
-    user = os.geteuid()
-    if user == 0:
-        os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(user)
-
-
-@pytest.mark.parametrize("operation", ["read", "write", "append", "delete"])
-def test_missing_permission_is_final_and_says_so(handler: Handler, workspace: Path, operation: str) -> None:
-    """The content stays, also where a rename could have replaced a read-only file."""
-    workspace.mkdir()
-    path = workspace / "private.txt"
-    path.write_text("kept")
-    path.chmod(0)
-    workspace.chmod(0o500)
-    content = None if operation in ("read", "delete") else "x"
-
-    with unprivileged():
-        said = error(handler, operation, path, content)
-
-    assert said.startswith(f"permission_denied: {path}: ")
-    workspace.chmod(0o700)
-    path.chmod(0o600)
-    assert "kept" == path.read_text()
-
-
-def test_a_read_only_file_is_not_replaced(handler: Handler) -> None:
-    """The rename would succeed, but it is not what the owner of the file wants."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o777)
-        path = Path(folder) / "read-only.txt"
-        path.write_text("kept")
-        path.chmod(0o444)
-
-        with unprivileged():
-            said = error(handler, "write", path, "x")
-
-        assert said.startswith(f"permission_denied: {path}: ")
-        assert "kept" == path.read_text()
-
-
-@pytest.mark.parametrize(
-    ("path", "code"),
-    [
-        ("x" * 300, "invalid_path"),
-        ("circle", "invalid_path"),
-        ("file/below", "not_found"),
-        ("nothing.txt", "not_found"),
-    ],
-)
-def test_a_path_that_leads_nowhere_is_final(handler: Handler, workspace: Path, path: str, code: str) -> None:
-    """The code says what is wrong with it, and the error repeats the path."""
-    workspace.mkdir()
-    (workspace / "circle").symlink_to("circle")
-    (workspace / "file").write_text("")
-
-    said = error(handler, "read", path)
-
-    assert said.startswith(f"{code}: {workspace / path}: ")
 
 
 # Checks before anything runs.

@@ -13,7 +13,7 @@ from typing import Any
 
 from syncara import Execution, MultiStepProcessor
 from syncara.abc import ExecutionInput, StepInput
-from syncara.core.events import AnyEvent, Event
+from syncara.core.events import AnyEvent, Event, RunnerLost
 from tests.processes import interruptible, under_way
 
 PROGRAMS = Path(__file__).with_name("programs")
@@ -73,6 +73,11 @@ def statuses(execution: Execution) -> dict[str, str]:
 
 def kinds(events: list[AnyEvent]) -> list[str]:
     return [type(event).__name__ for event in events]
+
+
+def clean_ends(events: list[AnyEvent]) -> list[bool]:
+    """Of each runner that the run lost, whether it had stopped in good order."""
+    return [event.clean for event in events if isinstance(event, RunnerLost)]
 
 
 async def happens(processor: MultiStepProcessor, execution_id: str, kind: type[Event]) -> None:

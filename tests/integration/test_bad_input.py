@@ -48,10 +48,14 @@ class Refused(NamedTuple):
     """A call that is refused as a whole."""
 
     call: Callable[[Known], Any]
-    kind: type[SyncaraError]
-    code: str
     text: str
     """What `str(error)` contains: the place, or the reason, or the next move."""
+    code: str = "wrong_type"
+    kind: type[SyncaraError] = ValidationError
+
+
+def calls(method: str, *arguments: Any, **named: Any) -> Callable[[Known], Any]:
+    return lambda known: getattr(known.processor, method)(*arguments, **named)
 
 
 def add(**fields: Any) -> Callable[[Known], Any]:
@@ -76,194 +80,112 @@ def execute_steps(*steps: dict[str, Any], **fields: Any) -> Callable[[Known], An
 
 CALLS = {
     # Definitions.
-    "workflow without a name": Refused(create(name="  "), ValidationError, "empty_name", "'name' must be text"),
-    "workflow name of a wrong type": Refused(create(name=5), ValidationError, "wrong_type", "'name' must be text"),
-    "description of a wrong type": Refused(create(description=None), ValidationError, "wrong_type", "'description'"),
-    "timeout of a wrong type": Refused(create(global_timeout="1h"), ValidationError, "wrong_type", "number of seconds"),
-    "timeout that is no number": Refused(
-        create(global_timeout=NAN), ValidationError, "wrong_type", "number of seconds"
-    ),
-    "no time at all": Refused(create(global_timeout=0), ValidationError, "wrong_type", "'global_timeout'"),
-    "no step at a time": Refused(create(max_parallel_steps=0), ValidationError, "wrong_type", "from 1 to 1000"),
-    "parallel steps of a wrong type": Refused(create(max_parallel_steps=True), ValidationError, "wrong_type", "whole"),
-    "flag of a wrong type": Refused(create(auto_retry="yes"), ValidationError, "wrong_type", "True or False"),
-    "metadata of a wrong type": Refused(create(metadata=[]), ValidationError, "wrong_type", "'metadata'"),
-    "metadata that is not JSON": Refused(create(metadata={"a": {1}}), ValidationError, "not_json", "$.a is a set"),
-    "definition of a wrong type": Refused(
-        lambda known: known.processor.define(5),  # type: ignore[arg-type]
-        ValidationError,
-        "wrong_type",
-        "definition",
-    ),
+    "workflow without a name": Refused(create(name="  "), "'name' must be text", "empty_name"),
+    "workflow name of a wrong type": Refused(create(name=5), "'name' must be text"),
+    "description of a wrong type": Refused(create(description=None), "'description'"),
+    "timeout of a wrong type": Refused(create(global_timeout="1h"), "number of seconds"),
+    "timeout that is no number": Refused(create(global_timeout=NAN), "number of seconds"),
+    "no time at all": Refused(create(global_timeout=0), "'global_timeout'"),
+    "no step at a time": Refused(create(max_parallel_steps=0), "from 1 to 1000"),
+    "parallel steps of a wrong type": Refused(create(max_parallel_steps=True), "whole"),
+    "flag of a wrong type": Refused(create(auto_retry="yes"), "True or False"),
+    "metadata of a wrong type": Refused(create(metadata=[]), "'metadata'"),
+    "metadata that is not JSON": Refused(create(metadata={"a": {1}}), "$.a is a set", "not_json"),
+    "definition of a wrong type": Refused(calls("define", 5), "definition"),
     "definition with an unknown field": Refused(
-        lambda known: known.processor.define({"name": "New", "stepps": []}),
-        ValidationError,
-        "unknown_field",
-        "Did you mean 'steps'?",
+        calls("define", {"name": "New", "stepps": []}), "Did you mean 'steps'?", "unknown_field"
     ),
     # Steps.
-    "step without a name": Refused(add(name=""), ValidationError, "empty_name", "text of 1 to 200 characters"),
-    "step name of a wrong type": Refused(add(name=["A"]), ValidationError, "wrong_type", "'name' must be text"),
-    "step name in use": Refused(add(name="Only"), ValidationError, "duplicate_step", "'Only'"),
-    "handler of a wrong type": Refused(add(handler=noop), ValidationError, "wrong_type", "'handler' must be text"),
-    "params of a wrong type": Refused(
-        add(params="{}"), ValidationError, "wrong_type", "'params' must be a JSON object"
-    ),
-    "params that are not JSON": Refused(add(params={"f": noop}), ValidationError, "not_json", "$.f is a function"),
-    "params with a key that is not text": Refused(add(params={1: 2}), ValidationError, "not_json", "not text: 1"),
-    "params of 20 MB": Refused(add(params={"a": "x" * MIB_20}), ValidationError, "too_large", "the limit is 1048576"),
-    "params that go round in a circle": Refused(add(params={"a": circle}), ValidationError, "not_json", "100 deep"),
-    "dependencies of a wrong type": Refused(add(dependencies=5), ValidationError, "wrong_type", "'dependencies'"),
-    "dependency of a wrong type": Refused(add(dependencies=[5]), ValidationError, "wrong_type", "step ids or names"),
-    "step that depends on itself": Refused(add(dependencies=["New"]), ValidationError, "self_dependency", "on itself"),
-    "retries of a wrong type": Refused(add(retry_count=1.5), ValidationError, "wrong_type", "whole number from 0"),
-    "fewer than no retries": Refused(add(retry_count=-1), ValidationError, "wrong_type", "whole number from 0"),
-    "condition of a wrong type": Refused(
-        add(condition=True), ValidationError, "wrong_type", "'condition' must be text"
-    ),
-    "condition outside the language": Refused(
-        add(condition="open('x')"), ValidationError, "unknown_function", "column 1"
-    ),
-    "unknown choice": Refused(add(run_when="always"), ValidationError, "wrong_type", "'all_settled'"),
-    "reserved key": Refused(add(save_as="errors"), ValidationError, "reserved_key", "choose another context key"),
+    "step without a name": Refused(add(name=""), "text of 1 to 200 characters", "empty_name"),
+    "step name of a wrong type": Refused(add(name=["A"]), "'name' must be text"),
+    "step name in use": Refused(add(name="Only"), "'Only'", "duplicate_step"),
+    "handler of a wrong type": Refused(add(handler=noop), "'handler' must be text"),
+    "params of a wrong type": Refused(add(params="{}"), "'params' must be a JSON object"),
+    "params that are not JSON": Refused(add(params={"f": noop}), "$.f is a function", "not_json"),
+    "params with a key that is not text": Refused(add(params={1: 2}), "not text: 1", "not_json"),
+    "params of 20 MB": Refused(add(params={"a": "x" * MIB_20}), "the limit is 1048576", "too_large"),
+    "params that go round in a circle": Refused(add(params={"a": circle}), "100 deep", "not_json"),
+    "dependencies of a wrong type": Refused(add(dependencies=5), "'dependencies'"),
+    "dependency of a wrong type": Refused(add(dependencies=[5]), "step ids or names"),
+    "step that depends on itself": Refused(add(dependencies=["New"]), "on itself", "self_dependency"),
+    "retries of a wrong type": Refused(add(retry_count=1.5), "whole number from 0"),
+    "fewer than no retries": Refused(add(retry_count=-1), "whole number from 0"),
+    "condition of a wrong type": Refused(add(condition=True), "'condition' must be text"),
+    "condition outside the language": Refused(add(condition="open('x')"), "column 1", "unknown_function"),
+    "unknown choice": Refused(add(run_when="always"), "'all_settled'"),
+    "reserved key": Refused(add(save_as="errors"), "choose another context key", "reserved_key"),
     "steps of a wrong type": Refused(
         lambda known: known.processor.add_steps(known.workflow, None),  # type: ignore[arg-type]
-        ValidationError,
-        "wrong_type",
         "steps",
     ),
     "step that is no object": Refused(
         lambda known: known.processor.add_steps(known.workflow, ["A"]),  # type: ignore[list-item]
-        ValidationError,
-        "wrong_type",
         "step number 1",
     ),
     # Starting.
-    "empty workflow": Refused(execute_steps(), ValidationError, "empty_workflow", "add at least one step"),
+    "empty workflow": Refused(execute_steps(), "add at least one step", "empty_workflow"),
     "unknown handler": Refused(
-        execute_steps({"name": "A", "handler": "nop"}), ValidationError, "unknown_handler", "Did you mean 'noop'?"
+        execute_steps({"name": "A", "handler": "nop"}), "Did you mean 'noop'?", "unknown_handler"
     ),
     "unknown dependency": Refused(
         execute_steps({"name": "A", "handler": "noop", "dependencies": ["B"]}),
-        ValidationError,
-        "unknown_dependency",
         "there is no step 'B'",
+        "unknown_dependency",
     ),
     "cycle": Refused(
         execute_steps(*({"name": n, "handler": "noop", "dependencies": [d]} for n, d in ("AC", "BA", "CB"))),
-        ValidationError,
-        "dependency_cycle",
         "'A' -> 'B' -> 'C' -> 'A'",
+        "dependency_cycle",
     ),
     "delay beyond the timeout": Refused(
         execute_steps({"name": "A", "handler": "delay", "params": {"seconds": 10}}, global_timeout=5),
-        ValidationError,
-        "delay_exceeds_timeout",
         "set global_timeout to at least",
+        "delay_exceeds_timeout",
     ),
-    "context of a wrong type": Refused(
-        execute(context=[1]), ValidationError, "wrong_type", "context: it must be a dict"
-    ),
-    "context that is not JSON": Refused(
-        execute(context={"a": object()}), ValidationError, "not_json", "$.a is a object"
-    ),
-    "context with a key that is not text": Refused(execute(context={1: 2}), ValidationError, "not_json", "not text: 1"),
-    "context with what JSON cannot hold": Refused(
-        execute(context={"a": NAN}), ValidationError, "not_json", "$.a is nan"
-    ),
-    "context with no Unicode text": Refused(
-        execute(context={"a": LONE_SURROGATE}), ValidationError, "not_json", "JSON"
-    ),
-    "context that goes round in a circle": Refused(execute(context={"a": circle}), ValidationError, "not_json", "deep"),
-    "context of 20 MB": Refused(
-        execute(context={"a": "x" * MIB_20}), ValidationError, "too_large", "the limit is 10485760"
-    ),
-    "chat_id of a wrong type": Refused(
-        execute(chat_id=[1]), ValidationError, "wrong_type", "chat_id: it must be a whole"
-    ),
-    "chat_id that is no text": Refused(execute(chat_id=LONE_SURROGATE), ValidationError, "wrong_type", "chat_id"),
-    "user_id beyond 64 bits": Refused(execute(user_id=1 << 70), ValidationError, "wrong_type", "user_id"),
-    "key of a wrong type": Refused(execute(idempotency_key=[1]), ValidationError, "wrong_type", "idempotency_key"),
-    "key that is no text": Refused(
-        execute(idempotency_key=LONE_SURROGATE), ValidationError, "wrong_type", "idempotency_key"
-    ),
-    "start of a wrong type": Refused(execute(start_at="now"), ValidationError, "wrong_type", "start_at"),
-    "start that never comes": Refused(execute(start_at=math.inf), ValidationError, "wrong_type", "start_at"),
-    "start that is no number": Refused(execute(start_at=NAN), ValidationError, "wrong_type", "start_at"),
-    "unknown workflow": Refused(execute(workflow_id="wf_x"), NotFoundError, "not_found", "there is no workflow 'wf_x'"),
-    "workflow id of a wrong type": Refused(
-        execute(workflow_id=[1]), ValidationError, "wrong_type", "workflow_id: it must"
-    ),
+    "context of a wrong type": Refused(execute(context=[1]), "context: it must be a dict"),
+    "context that is not JSON": Refused(execute(context={"a": object()}), "$.a is a object", "not_json"),
+    "context with a key that is not text": Refused(execute(context={1: 2}), "not text: 1", "not_json"),
+    "context with what JSON cannot hold": Refused(execute(context={"a": NAN}), "$.a is nan", "not_json"),
+    "context with no Unicode text": Refused(execute(context={"a": LONE_SURROGATE}), "JSON", "not_json"),
+    "context that goes round in a circle": Refused(execute(context={"a": circle}), "deep", "not_json"),
+    "context of 20 MB": Refused(execute(context={"a": "x" * MIB_20}), "the limit is 10485760", "too_large"),
+    "chat_id of a wrong type": Refused(execute(chat_id=[1]), "chat_id: it must be a whole"),
+    "chat_id that is no text": Refused(execute(chat_id=LONE_SURROGATE), "chat_id"),
+    "user_id beyond 64 bits": Refused(execute(user_id=1 << 70), "user_id"),
+    "key of a wrong type": Refused(execute(idempotency_key=[1]), "idempotency_key"),
+    "key that is no text": Refused(execute(idempotency_key=LONE_SURROGATE), "idempotency_key"),
+    "start of a wrong type": Refused(execute(start_at="now"), "start_at"),
+    "start that never comes": Refused(execute(start_at=math.inf), "start_at"),
+    "start that is no number": Refused(execute(start_at=NAN), "start_at"),
+    "unknown workflow": Refused(execute(workflow_id="wf_x"), "there is no workflow 'wf_x'", "not_found", NotFoundError),
+    "workflow id of a wrong type": Refused(execute(workflow_id=[1]), "workflow_id: it must"),
     # Steering and looking.
     "unknown execution": Refused(
-        lambda known: known.processor.get_execution("ex_x"), NotFoundError, "not_found", "there is no execution 'ex_x'"
+        calls("get_execution", "ex_x"), "there is no execution 'ex_x'", "not_found", NotFoundError
     ),
-    "execution id of a wrong type": Refused(
-        lambda known: known.processor.get_execution({}),  # type: ignore[arg-type]
-        ValidationError,
-        "wrong_type",
-        "execution_id: it must be text",
-    ),
-    "wait for a wrong type": Refused(
-        lambda known: known.processor.wait([]),  # type: ignore[arg-type]
-        ValidationError,
-        "wrong_type",
-        "execution_id: it must be text",
-    ),
-    "cancel of a wrong type": Refused(
-        lambda known: known.processor.cancel_execution([]),  # type: ignore[arg-type]
-        ValidationError,
-        "wrong_type",
-        "execution_id: it must be text",
-    ),
+    "execution id of a wrong type": Refused(calls("get_execution", {}), "execution_id: it must be text"),
+    "wait for a wrong type": Refused(calls("wait", []), "execution_id: it must be text"),
+    "cancel of a wrong type": Refused(calls("cancel_execution", []), "execution_id: it must be text"),
     "reason of a wrong type": Refused(
         lambda known: known.processor.cancel_execution(known.execution, 5),  # type: ignore[arg-type]
-        ValidationError,
-        "wrong_type",
         "reason",
     ),
     "reason that is no text": Refused(
-        lambda known: known.processor.cancel_execution(known.execution, LONE_SURROGATE),
-        ValidationError,
-        "wrong_type",
-        "reason",
+        lambda known: known.processor.cancel_execution(known.execution, LONE_SURROGATE), "reason"
     ),
     "from_seq of a wrong type": Refused(
         lambda known: anext(known.processor.watch(known.execution, "x")),  # type: ignore[arg-type]
-        ValidationError,
-        "wrong_type",
         "from_seq",
     ),
     "timeout of a wait of a wrong type": Refused(
         lambda known: known.processor.wait(known.execution, "x"),  # type: ignore[arg-type]
-        ValidationError,
-        "wrong_type",
         "timeout",
     ),
-    "unknown status": Refused(
-        lambda known: known.processor.list_executions(status="runing"),
-        ValidationError,
-        "unknown_status",
-        "Did you mean 'running'?",
-    ),
-    "limit of a wrong type": Refused(
-        lambda known: known.processor.list_executions(limit="x"),  # type: ignore[arg-type]
-        ValidationError,
-        "wrong_type",
-        "limit",
-    ),
-    "age of a wrong type": Refused(
-        lambda known: known.processor.cleanup("1h"),  # type: ignore[arg-type]
-        ValidationError,
-        "wrong_type",
-        "older_than",
-    ),
-    "age that is no number": Refused(
-        lambda known: known.processor.cleanup(NAN), ValidationError, "wrong_type", "older_than"
-    ),
-    "negative limit": Refused(
-        lambda known: known.processor.list_executions(limit=-1), ValidationError, "wrong_type", "limit"
-    ),
+    "unknown status": Refused(calls("list_executions", status="runing"), "Did you mean 'running'?", "unknown_status"),
+    "limit of a wrong type": Refused(calls("list_executions", limit="x"), "limit"),
+    "age of a wrong type": Refused(calls("cleanup", "1h"), "older_than"),
+    "age that is no number": Refused(calls("cleanup", NAN), "older_than"),
+    "negative limit": Refused(calls("list_executions", limit=-1), "limit"),
 }
 
 

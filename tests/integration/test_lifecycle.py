@@ -1,31 +1,25 @@
-"""Event loops, signals and processes: where an engine lives, and what becomes of its runs when that ends."""
+"""The singleton and its event loops: where an engine lives, and what becomes of its runs when that ends."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from syncara import DatabaseBusy, InvalidStateError, MultiStepProcessor
+from syncara import InvalidStateError, MultiStepProcessor
 from syncara.abc import ExecutionInput, StepInput
-from syncara.core import events as e
 from syncara.runtimes import local
 from tests.integration.support import (
     HANG_S,
     Gate,
     Stubborn,
+    clean_ends,
     completes,
-    happens,
-    kinds,
-    next_line,
     noop,
     one_step,
-    program,
     run_program,
     statuses,
 )
@@ -132,7 +126,7 @@ def test_a_loop_that_closes_interrupts_its_runs(database: Path) -> None:
     assert gate.cancelled.is_set()
     assert ("running", {"Only": "running"}) == (interrupted.status, statuses(interrupted))
     assert ("completed", 1) == (ended.status, ended.steps["Only"].attempts)
-    assert [True] == [event.clean for event in history if isinstance(event, e.RunnerLost)]
+    assert [True] == clean_ends(history)
 
 
 def test_a_loop_that_is_closed_without_a_word_interrupts_too(database: Path) -> None:
@@ -223,7 +217,7 @@ async def lost_cleanly(database: Path, execution_id: str, handler: str) -> list[
         processor.register_handler(handler, noop)
         ended = await processor.wait(execution_id, HANG_S)
         assert "completed" == ended.status
-        return [event.clean for event in processor.get_history(execution_id) if isinstance(event, e.RunnerLost)]
+        return clean_ends(processor.get_history(execution_id))
 
 
 async def test_a_stop_waits_for_a_plain_function_to_return(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,367 +277,6 @@ async def test_a_start_takes_up_every_open_run(database: Path) -> None:
         await asyncio.wait_for(all_ended.wait(), HANG_S)
 
     assert sorted(ids) == sorted(ended)
-
-
-# Signals and other processes.
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_interrupts(database: Path, number: signal.Signals) -> None:
-    """The handler is cancelled, the process ends by the signal, and its end does not count as a crash."""
-    with program("hold.py", database) as process:
-        execution_id = next_line(process)
-        process.send_signal(number)
-        cancelled = next_line(process)
-        process.wait(HANG_S)
-    async with MultiStepProcessor(database) as processor:
-        processor.register_handler("hold", noop)
-        ended = await processor.wait(execution_id, HANG_S)
-        history = processor.get_history(execution_id)
-
-    assert ("cancelled", -number) == (cancelled, process.returncode)
-    assert ("completed", 1) == (ended.status, ended.steps["Hold"].attempts)
-    assert [True] == [event.clean for event in history if isinstance(event, e.RunnerLost)]
-
-
-async def test_a_bot_that_handles_sigterm_keeps_its_handler(database: Path) -> None:
-    """Where somebody else has a say in the signal, it is theirs to call `stop`."""
-
-    def mine(*arguments: object) -> None: ...
-
-    before = signal.signal(signal.SIGTERM, mine)
-    try:
-        async with MultiStepProcessor(database):
-            during = signal.getsignal(signal.SIGTERM)
-        after = signal.getsignal(signal.SIGTERM)
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-    assert (mine, mine) == (during, after)
-
-
-async def test_sigkill_counts_as_a_crash(database: Path) -> None:
-    """The run goes on all the same, the attempt under its old number."""
-    with program("hold.py", database) as process:
-        execution_id = next_line(process)
-        process.kill()
-    async with MultiStepProcessor(database) as processor:
-        processor.register_handler("hold", noop)
-        ended = await processor.wait(execution_id, HANG_S)
-        history = processor.get_history(execution_id)
-
-    assert ("completed", 1) == (ended.status, ended.steps["Hold"].attempts)
-    assert [False] == [event.clean for event in history if isinstance(event, e.RunnerLost)]
-
-
-async def test_a_stop_right_after_a_start_hides_no_crash(database: Path) -> None:
-    """The death before is told of each run, also of those that this start had not reached."""
-    with program("hold.py", database) as process:
-        execution_id = next_line(process)
-        process.kill()
-    async with MultiStepProcessor(database):
-        pass
-    async with MultiStepProcessor(database) as processor:
-        processor.register_handler("hold", noop)
-        await processor.wait(execution_id, HANG_S)
-        history = processor.get_history(execution_id)
-
-    assert [False, True] == [event.clean for event in history if isinstance(event, e.RunnerLost)]
-
-
-async def test_a_step_that_kills_the_process_three_times_is_poison(database: Path) -> None:
-    """It is failed, so that it cannot keep the bot from starting; a run beside it completes."""
-    with program("hold.py", database) as process:
-        execution_id = next_line(process)
-        process.kill()
-    for _ in range(2):
-        with program("hold_again.py", database) as process:
-            assert execution_id == next_line(process)
-            process.kill()
-    async with MultiStepProcessor(database) as processor:
-        processor.register_handler("hold", noop)
-        ended = await processor.wait(execution_id, HANG_S)
-        await completes(processor)
-
-    assert ("failed", "poison") == (ended.status, ended.code)
-    assert "the process died 3 times while this step was running" == ended.steps["Hold"].error
-
-
-async def test_sigterm_never_makes_poison(database: Path) -> None:
-    """However often a deployment interrupts a step, it is made again."""
-    with program("hold.py", database) as process:
-        execution_id = next_line(process)
-        process.terminate()
-        process.wait(HANG_S)
-    for _ in range(2):
-        with program("hold_again.py", database) as process:
-            assert execution_id == next_line(process)
-            process.terminate()
-            process.wait(HANG_S)
-    async with MultiStepProcessor(database) as processor:
-        processor.register_handler("hold", noop)
-
-        assert "completed" == (await processor.wait(execution_id, HANG_S)).status
-
-
-async def test_a_second_runner_is_refused_and_may_define_and_read(database: Path) -> None:
-    """One process runs the workflows of a file; another one gets its pid, and works beside it without running."""
-    with program("hold.py", database) as process:
-        execution_id = next_line(process)
-        second = MultiStepProcessor(database)
-        with pytest.raises(DatabaseBusy) as busy:
-            await second.start()
-        workflow_id = second.create_workflow("Beside")
-        second.add_step(workflow_id, "Say", "log", {"message": "hi"})
-        problems, seen = second.validate(workflow_id), second.get_execution(execution_id)
-        with pytest.raises(DatabaseBusy):
-            await second.execute_workflow(workflow_id)
-        process.terminate()
-        process.wait(HANG_S)
-        await completes(second)
-        await second.stop()
-
-    assert ("database_busy", process.pid) == (busy.value.code, busy.value.pid)
-    assert f"process {process.pid} already runs the workflows of this database" == busy.value.message
-    assert ([], "running", {"Hold": "running"}) == (problems, seen.status, statuses(seen))
-
-
-async def test_a_read_only_processor_looks_at_a_run_under_way(database: Path) -> None:
-    """Everything that reads works beside the process that runs the workflows."""
-    with program("hold.py", database) as process:
-        execution_id = next_line(process)
-        reader = MultiStepProcessor(database, read_only=True)
-        seen = reader.get_execution(execution_id)
-        history = kinds(reader.get_history(execution_id))
-        listed = [run.id for run in reader.list_executions()]
-        await reader.stop()
-
-    assert ("running", {"Hold": "running"}) == (seen.status, statuses(seen))
-    assert (["Started", "StepScheduled"], [execution_id]) == (history, listed)
-
-
-async def test_a_second_runner_in_the_same_process_is_refused(processor: MultiStepProcessor, database: Path) -> None:
-    """Two processors on one file would make every decision twice, wherever they live."""
-    second = MultiStepProcessor(database)
-    with pytest.raises(DatabaseBusy) as busy:
-        await second.start()
-    await second.stop()
-    await completes(processor)
-
-    assert os.getpid() == busy.value.pid
-
-
-# Handlers and the time they take.
-
-
-async def test_a_handlers_own_cancelled_error_is_a_failed_attempt(processor: MultiStepProcessor) -> None:
-    """Nobody cancelled it, so it counts as any other error, and is retried."""
-
-    async def give_up(step: StepInput, execution: ExecutionInput) -> str:
-        if execution.attempt == 1:
-            raise asyncio.CancelledError
-        return "second time lucky"
-
-    processor.register_handler("give up", give_up)
-    execution_id = await processor.execute_workflow(one_step(processor, "give up", retry_count=1, retry_delay=0))
-    ended = await processor.wait(execution_id, HANG_S)
-    erred = [event.error for event in processor.get_history(execution_id) if isinstance(event, e.StepErred)]
-
-    assert ("completed", 2, ["CancelledError"]) == (ended.status, ended.steps["Only"].attempts, erred)
-
-
-async def test_a_cancel_reaches_an_async_handler(processor: MultiStepProcessor) -> None:
-    """It gets CancelledError where it waits, and may clean up."""
-    gate = Gate()
-    processor.register_handler("gate", gate)
-    execution_id = await processor.execute_workflow(one_step(processor, "gate"))
-    await gate.begun.wait()
-
-    await processor.cancel_execution(execution_id)
-
-    await asyncio.wait_for(gate.cancelled.wait(), HANG_S)
-    assert "cancelled" == processor.get_execution(execution_id).status
-
-
-async def test_a_plain_function_runs_in_a_thread(processor: MultiStepProcessor) -> None:
-    """It may block: the loop goes on, other runs complete meanwhile, and its context changes count."""
-    begun, let_go = asyncio.Event(), threading.Event()
-    loop = asyncio.get_running_loop()
-
-    def block(step: StepInput, execution: ExecutionInput) -> bool:
-        loop.call_soon_threadsafe(begun.set)
-        execution.context["waited"] = let_go.wait(HANG_S)
-        return threading.current_thread() is not threading.main_thread()
-
-    processor.register_handler("block", block)
-    execution_id = await processor.execute_workflow(one_step(processor, "block"))
-    await begun.wait()
-    await completes(processor)
-    meanwhile = processor.get_execution(execution_id).status
-    let_go.set()
-    ended = await processor.wait(execution_id, HANG_S)
-    result = ended.steps["Only"].result
-
-    assert result is not None
-    assert ("running", "completed", True, {"waited": True}) == (meanwhile, ended.status, result.data, ended.context)
-
-
-async def test_an_attempt_that_takes_too_long_is_cancelled_and_retried(processor: MultiStepProcessor) -> None:
-    """`timeout` is seconds per attempt; the code of the failure says `timeout`."""
-    cancelled = []
-
-    async def slow(step: StepInput, execution: ExecutionInput) -> str:
-        if execution.attempt == 1:
-            try:
-                await asyncio.get_running_loop().create_future()
-            finally:
-                cancelled.append(execution.attempt)
-        return "in time"
-
-    processor.register_handler("slow", slow)
-    execution_id = await processor.execute_workflow(
-        one_step(processor, "slow", timeout=0.02, retry_count=1, retry_delay=0)
-    )
-    ended = await processor.wait(execution_id, HANG_S)
-    erred = [event for event in processor.get_history(execution_id) if isinstance(event, e.StepErred)]
-
-    assert ("completed", 2, [1]) == (ended.status, ended.steps["Only"].attempts, cancelled)
-    assert [("timeout", "the attempt took longer than its timeout of 0.02 s")] == [(x.code, x.error) for x in erred]
-
-
-async def test_a_run_that_takes_too_long_fails(processor: MultiStepProcessor) -> None:
-    """`global_timeout` is seconds for the whole run; what is under way is cancelled, recovery steps still run."""
-    gate = Gate()
-    processor.register_handler("gate", gate)
-    workflow_id = processor.define(
-        {
-            "name": "Slow",
-            "global_timeout": 0.3,
-            "steps": [
-                {"name": "Held", "handler": "gate"},
-                {"name": "Never", "handler": "noop", "dependencies": ["Held"]},
-                {"name": "Recover", "handler": "noop", "dependencies": ["Held"], "run_when": "any_failed"},
-            ],
-        }
-    )
-    execution_id = await processor.execute_workflow(workflow_id)
-    ended = await processor.wait(execution_id, HANG_S)
-
-    assert gate.cancelled.is_set()
-    assert ("failed", "global_timeout") == (ended.status, ended.code)
-    assert {"Held": "cancelled", "Never": "skipped", "Recover": "completed"} == statuses(ended)
-
-
-async def test_a_handler_gone_missing_blocks_its_step_until_it_is_back(database: Path) -> None:
-    """After a restart without the handler the step is `blocked`, not failed; registering it lets the run go on."""
-    gate = Gate()
-    async with MultiStepProcessor(database) as before:
-        before.register_handler("gate", gate)
-        execution_id = await before.execute_workflow(one_step(before, "gate"))
-        await gate.begun.wait()
-    async with MultiStepProcessor(database) as after:
-        await happens(after, execution_id, e.StepBlocked)
-        blocked = after.get_execution(execution_id)
-        await completes(after)
-        after.register_handler("gate", noop)
-        ended = await after.wait(execution_id, HANG_S)
-
-    step = blocked.steps["Only"]
-    assert ("running", "blocked", "the handler 'gate' is not registered in this process") == (
-        blocked.status,
-        step.status,
-        step.reason,
-    )
-    assert ("completed", 1) == (ended.status, ended.steps["Only"].attempts)
-
-
-async def test_hands_off_steers_a_run_and_runs_no_step(tmp_path: Path) -> None:
-    """A tool can cancel a run of a bot that is down; the bot's other open runs are left as they are."""
-    database, called = tmp_path / "a.db", list[str]()
-
-    async def work(step: Any, execution: Any) -> None:
-        called.append(step.name)
-
-    steps = [{"name": "Wait", "handler": "delay", "params": {"seconds": 60}}, {"name": "Work", "handler": "work"}]
-    async with MultiStepProcessor(database) as bot:
-        bot.register_handler("work", work)
-        workflow = bot.define({"name": "Two", "max_parallel_steps": 1, "steps": steps})
-        runs = [await bot.execute_workflow(workflow) for _ in range(2)]
-        await bot.pause_execution(runs[0])
-        before = [len(bot.get_history(run)) for run in runs]
-
-    async with MultiStepProcessor(database, hands_off=True) as tool:
-        tool.register_handler("work", work)
-        assert await tool.resume_execution(runs[0])
-        assert await tool.cancel_execution(runs[0])
-
-        assert ["cancelled", "running"] == [str(tool.get_execution(run).status) for run in runs]
-        assert before[1] == len(tool.get_history(runs[1]))
-    assert [] == called
-
-
-async def test_a_run_that_ended_while_it_was_blocked_stays_ended(tmp_path: Path) -> None:
-    """Registering the handler that it lacked does not bring it back, and waiting for it returns at once."""
-    async with MultiStepProcessor(tmp_path / "a.db") as bot:
-        bot.register_handler("gone", noop)
-        workflow = bot.define({"name": "One", "steps": [{"name": "A", "handler": "gone"}]})
-        await bot.execute_workflow(workflow)  # which finds the definition right
-        bot._handlers._handlers.pop("gone")  # noqa: SLF001 - as if this process had never registered it
-        run = await bot.execute_workflow(workflow)
-        async for event in bot.watch(run):
-            if isinstance(event, e.StepBlocked):
-                break
-        await bot.cancel_execution(run)
-        await bot.wait(run)
-        bot.register_handler("gone", noop)
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-
-        assert "cancelled" == (await bot.wait(run, timeout=HANG_S)).status
-
-
-async def test_a_step_that_a_tool_resumed_was_no_attempt(tmp_path: Path) -> None:
-    """A hands-off resume leaves the step for the next runner, which makes its first attempt; on_crash has no say."""
-    database = tmp_path / "a.db"
-    steps = [
-        {"name": "Wait", "handler": "delay", "params": {"seconds": 0.01}},
-        {"name": "Work", "handler": "work", "dependencies": ["Wait"], "on_crash": "fail"},
-    ]
-    async with MultiStepProcessor(database) as bot:
-        bot.register_handler("work", noop)
-        run = await bot.execute_workflow(bot.define({"name": "Two", "steps": steps}))
-        await bot.pause_execution(run)
-    async with MultiStepProcessor(database, hands_off=True) as tool:
-        assert await tool.resume_execution(run)
-
-    async with MultiStepProcessor(database) as bot:
-        bot.register_handler("work", noop)
-
-        assert "completed" == (await bot.wait(run, timeout=HANG_S)).status
-
-
-async def test_a_step_that_a_tool_leaves_waits_for_a_process(tmp_path: Path) -> None:
-    """It says so, and nothing of a handler; one that the next process lacks is missed there, and only then."""
-    database, said = tmp_path / "a.db", list[str]()
-
-    async def say(step: StepInput, execution: ExecutionInput) -> None:
-        said.append(step.params["text"])
-
-    async with MultiStepProcessor(database, hands_off=True) as tool:
-        tool.register_handler("say", say)
-        workflow_id = one_step(tool, "say", params={"text": "Hello {context.name}"})
-        run = await tool.execute_workflow(workflow_id, {"name": "Ana"})
-        left, log = tool.get_execution(run).steps["Only"], [line.message for line in tool.get_log(run)]
-    async with MultiStepProcessor(database) as bot:
-        await happens(bot, run, e.StepErred)
-        missed = bot.get_execution(run).steps["Only"]
-        bot.register_handler("say", say)
-        ended = await bot.wait(run, timeout=HANG_S)
-
-    assert ("blocked", "runner", "it begins when a process runs this database") == (left.status, left.code, left.reason)
-    assert [] == [line for line in log if "handler" in line]
-    assert ("blocked", "the handler 'say' is not registered in this process") == (missed.status, missed.reason)
-    assert ("completed", 1, ["Hello Ana"]) == (ended.status, ended.steps["Only"].attempts, said)
 
 
 async def test_a_second_loop_may_watch_and_may_not_stop(tmp_path: Path) -> None:

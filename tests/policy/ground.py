@@ -11,8 +11,6 @@ import asyncio
 import shutil
 import socket
 import sqlite3
-import ssl
-import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -27,11 +25,11 @@ from syncara import ExecutionStatus, MultiStepProcessor
 from syncara.core import events as e
 from syncara.core.errors import ApprovalError
 from syncara.documents.embedded import EmbeddedDocuments
-from syncara.handlers import http_client
 from syncara.policy.policy import read
 from syncara.shortcodes.outcome import Reply
 from syncara.stores.sqlite import SqliteStore
 from syncara.testing import FakeClock, MemoryDisk, MemoryStore
+from tests.handlers.certificates import certificate, forget_trust, trust
 from tests.handlers.server import Seen, Server, answer, listening, redirect, serving
 from tests.replies.support import Chats
 
@@ -293,25 +291,6 @@ async def made(folder: Path) -> World:
     return World(folder, ground.disk, ground.names, certificate(folder.with_name("certificate.pem"), "*.example.com"))
 
 
-def certificate(path: Path, name: str) -> Path:
-    """A new certificate for a name, with its key in the same file."""
-    public = path.with_suffix(".public")
-    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}"]
-    files = ["-keyout", str(path), "-out", str(public), "-addext", f"subjectAltName=DNS:{name}"]
-    subprocess.run([*made, *files], check=True, capture_output=True)
-    path.write_bytes(path.read_bytes() + public.read_bytes())
-    return path
-
-
-def trust(path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
-    """Have this process trust a certificate; returns what shows it."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(path))
-    http_client._tls.cache_clear()  # noqa: SLF001 - what the environment names is read once
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(path)
-    return context
-
-
 @asynccontextmanager
 async def ground_in(
     folder: Path, world: World, monkeypatch: pytest.MonkeyPatch, policy: Mapping[str, Any] | None = None
@@ -332,7 +311,7 @@ async def ground_in(
         finally:
             await ground.bot.stop()
             ground.documents.close()
-            http_client._tls.cache_clear()  # noqa: SLF001
+            forget_trust()
 
 
 def lead_to(ground: Ground, tls_port: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,172 +1,43 @@
-"""The files of an assistant's workflows stay in their chat's folder: hostile paths, hostile trees, and swaps."""
+"""The files of an assistant's workflows stay in their chat's folder: hostile paths, and hostile trees."""
 
 from __future__ import annotations
 
-import hashlib
-import itertools
-import json
 import os
 import re
-import socket
-import stat
-import sys
 import tempfile
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from syncara import NonRetryableError, SyncaraError
-from syncara.abc import ExecutionInput
 from syncara.core.limits import RESULT_BYTES_MAX
-from syncara.handlers import disk, files, rooted
-from syncara.runtimes.driver import StepInput
-
-CANARY = "canary: this lies outside"
-CORPUS = Path(__file__).with_name("corpus") / "paths.jsonl"
-LINES = [json.loads(line) for line in CORPUS.read_text("ascii").splitlines()]
-REFUSED = {line["reason"]: line for line in LINES if line["outcome"] == "refused"}
-INSIDE = {line["reason"]: line for line in LINES if line["outcome"] == "inside"}
-PARAMS: dict[str, dict[str, Any]] = {
-    "read": {},
-    "write": {"content": "new\n", "create_folders": True},
-    "append": {"content": "more\n", "create_folders": True},
-    "delete": {},
-}
-SWAPS = 2000
-NOBODY = 65534
-
-
-class Attempt(NamedTuple):
-    """As much of an execution as file_operation looks at."""
-
-    idempotency_key: str = "key"
-    attempt: int = 1
-    chat_id: Any = 5
-    author: Any = "ai"
-
-
-def do(workspace: Path, operation: str, path: str, attempt: Attempt | None = None, **params: Any) -> Any:
-    """What file_operation returns in an assistant's workflow in chat 5, or in that of `attempt`."""
-    handler = files.handlers(workspace)[0]
-    given = {"operation": operation, "file_path": path, **(params or PARAMS[operation])}
-    step = StepInput("step", "Step", msgspec.convert(given, files.FileParams))
-    return handler.fn(step, cast("ExecutionInput", attempt or Attempt()))
-
-
-def tried(workspace: Path, operation: str, path: str, **params: Any) -> Any:
-    """The result, or the error instead of it."""
-    try:
-        return do(workspace, operation, path, **params)
-    except SyncaraError as error:
-        return error
-
-
-def tree(folder: Path, without: Path | None = None) -> dict[str, tuple[str, str]]:
-    """Everything below a folder: its kind and permissions, and where it points to or the hash of what it holds."""
-    found = {}
-    for path in (Path(base) / name for base, folders, names in os.walk(folder) for name in (*folders, *names)):
-        mode, content = path.lstat().st_mode, ""
-        if stat.S_ISLNK(mode):
-            content = str(path.readlink())
-        elif stat.S_ISREG(mode):
-            content = hashlib.sha256(path.read_bytes()).hexdigest()
-        found[str(path.relative_to(folder))] = (stat.filemode(mode), content)
-    inside = without and str(without.relative_to(folder))
-    return {name: what for name, what in found.items() if not inside or not f"{name}/".startswith(f"{inside}/")}
-
-
-class Ground:
-    """A workspace with the folders of two chats, and what lies outside, some of it under the same names."""
-
-    def __init__(self, base: Path) -> None:
-        self.base = base
-        self.outside = base / "outside"
-        self.workspace = base / "workspace"
-        self.root = self.workspace / "chats" / "number-5"
-        self.filled = {"{outside}": str(self.outside), "{root}": str(self.root)}
-
-    def build(self, things: dict[str, str]) -> None:
-        """Make it all; `things` are relative to the chat's folder, which may itself be one (`.`), or its parent."""
-        for folder in ("", "folder", "number-5", "number-5/a"):
-            self._secret(self.outside / folder)
-        self._secret(self.workspace)
-        if ".." not in things:
-            self._secret(self.root.parent / "text-5")
-            if "." not in things:
-                self.root.mkdir(mode=0o700)
-        for name, what in things.items():
-            self._make(Path(os.path.normpath(self.root / name)), self.fill(what))
-
-    def fill(self, text: str) -> str:
-        for name, value in self.filled.items():
-            text = text.replace(name, value)
-        return text
-
-    def everything(self) -> dict[str, tuple[str, str]]:
-        return tree(self.base)
-
-    def around(self) -> dict[str, tuple[str, str]]:
-        """Everything but what is in the chat's folder."""
-        return tree(self.base, without=self.root)
-
-    def _secret(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in ("secret.txt", "notes.txt"):
-            (folder / name).write_text(CANARY)
-
-    def _make(self, path: Path, what: str) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if what.startswith("link "):
-            path.symlink_to(what.removeprefix("link "))
-        elif what.startswith("hard link "):
-            path.hardlink_to(what.removeprefix("hard link "))
-        else:
-            MAKERS[what](path)
-
-
-def make_socket(path: Path) -> None:
-    here = Path.cwd()
-    os.chdir(path.parent)  # a socket's path has to be short
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(path.name)
-    os.chdir(here)
-
-
-def make_device(path: Path) -> None:
-    try:
-        os.mknod(path, 0o666 | stat.S_IFCHR, os.lstat(os.devnull).st_rdev)
-    except PermissionError:
-        pytest.skip("devices are made by root alone")
-
-
-MAKERS: dict[str, Callable[[Path], object]] = {
-    "file": lambda path: path.write_text("inside\n"),
-    "folder": lambda path: path.mkdir(),
-    "pipe": os.mkfifo,
-    "socket": make_socket,
-    "device": make_device,
-}
+from syncara.handlers import disk, rooted
+from tests.handlers.file_calls import disk_steps, unprivileged
+from tests.policy.file_ground import (
+    CANARY,
+    INSIDE,
+    LINES,
+    PARAMS,
+    RECORD,
+    REFUSED,
+    TEMPORARY,
+    Attempt,
+    Ground,
+    do,
+    ground_at,
+    tree,
+    tried,
+)
 
 
 @pytest.fixture
-def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ground]:
-    """Not built yet. The working directory, the home folder and an open folder of the process lie outside."""
-    made = Ground(tmp_path)
-    made.outside.mkdir()
-    monkeypatch.chdir(made.outside)
-    monkeypatch.setenv("HOME", str(made.outside))
-    opened = os.open(made.outside, os.O_RDONLY)
-    made.filled["{fd}"] = str(opened)
-    yield made
-    os.close(opened)
+def ground(tmp_path: Path) -> Iterator[Ground]:
+    with ground_at(tmp_path) as made:
+        yield made
 
 
 # The corpus.
@@ -283,19 +154,7 @@ def test_inside_its_folder_an_assistant_has_the_developers_operations(given_call
 def test_a_write_is_on_the_disk_before_it_takes_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Synced, renamed, and the folder synced at last, as for a developer."""
     do(tmp_path, "write", "notes.txt", content="old")
-    steps = []
-    fsync, rename = os.fsync, os.rename
-
-    def spy_fsync(descriptor: int) -> None:
-        steps.append("sync folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "sync file")
-        fsync(descriptor)
-
-    def spy_rename(source: str, target: str, **folders: int) -> None:
-        steps.append(f"rename to {target}")
-        rename(source, target, **folders)
-
-    monkeypatch.setattr(os, "fsync", spy_fsync)
-    monkeypatch.setattr(os, "rename", spy_rename)
+    steps = disk_steps(monkeypatch)
 
     do(tmp_path, "write", "notes.txt", content="new")
 
@@ -311,18 +170,6 @@ def test_a_file_over_the_limit_is_not_read(tmp_path: Path) -> None:
 
     assert isinstance(outcome, SyncaraError)
     assert "file_too_large" == outcome.code
-
-
-@contextmanager
-def unprivileged() -> Iterator[None]:
-    """As a user to whom permissions apply, which they do not to root."""
-    user = os.geteuid()
-    if user == 0:
-        os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(user)
 
 
 def test_a_read_only_file_is_not_replaced() -> None:
@@ -482,9 +329,6 @@ def test_no_folder_stays_open(ground: Ground, path: str) -> None:
 
 # What lies beside a file.
 
-
-RECORD = disk._record_of(Path("notes.txt")).name  # noqa: SLF001
-TEMPORARY = f"{disk.OWN}{disk._digest('key:1')}.tmp"  # noqa: SLF001
 LINKS = ["link {outside}/secret.txt", "link {outside}/new", "hard link {outside}/secret.txt"]
 
 
@@ -513,151 +357,3 @@ def test_a_link_in_the_place_of_the_temporary_file_is_not_followed(ground: Groun
     assert before == ground.around()
     assert {"notes.txt"} == set(tree(ground.root))
     assert "new\n" == (ground.root / "notes.txt").read_text()
-
-
-# Swaps while an operation is under way.
-
-VICTIM = "a/notes.txt"
-
-
-def moved(path: Path) -> Path:
-    """Its place, which is free now."""
-    if os.path.lexists(path):
-        path.rename(path.with_name(f"{path.name}.away"))
-    return path
-
-
-AT_CALLS: dict[str, Callable[[Path, Path], object]] = {
-    "the file": lambda root, outside: moved(root / VICTIM).symlink_to(outside / "secret.txt"),
-    "the file, for a hard link": lambda root, outside: moved(root / VICTIM).hardlink_to(outside / "secret.txt"),
-    "the file, for a named pipe": lambda root, outside: os.mkfifo(moved(root / VICTIM)),
-    "its folder": lambda root, outside: moved(root / "a").symlink_to(outside / "number-5" / "a"),
-    "the chat's folder": lambda root, outside: moved(root).symlink_to(outside / "number-5"),
-    "the chats' folder": lambda root, outside: moved(root.parent).symlink_to(outside),
-    "the record": lambda root, outside: moved(root / "a" / RECORD).symlink_to(outside / "secret.txt"),
-    "the temporary file": lambda root, outside: moved(root / "a" / TEMPORARY).symlink_to(outside / "secret.txt"),
-    "the temporary file, for a hard link": lambda root, outside: moved(root / "a" / TEMPORARY).hardlink_to(
-        outside / "secret.txt"
-    ),
-}
-CALLS = ["access", "close", "fstat", "fsync", "lstat", "mkdir", "open", "pread", "rename", "stat", "unlink", "write"]
-
-
-@contextmanager
-def acting_before(number: int, act: Callable[[], object]) -> Iterator[Callable[[], bool]]:
-    """Act right before the system call of that number; the function tells whether it came to that."""
-    count = itertools.count(1)
-    acted = False
-
-    def spied(call: Callable[..., Any]) -> Callable[..., Any]:
-        def spy(*args: Any, **kwargs: Any) -> Any:
-            nonlocal acted
-            if next(count) == number:
-                acted = True
-                act()
-            return call(*args, **kwargs)
-
-        return spy
-
-    with pytest.MonkeyPatch.context() as patch:
-        for name in CALLS:
-            patch.setattr(os, name, spied(getattr(os, name)))
-        patch.setattr(os, "supports_dir_fd", {*os.supports_dir_fd, os.open})
-        yield lambda: acted
-
-
-def act_before_every_call(
-    base: Path, things: dict[str, str], operation: str, path: str, act: Callable[[Path, Path], object]
-) -> None:
-    """The operation once for each of its system calls, on a new ground, and once more without a disturbance."""
-    for number in itertools.count(1):
-        ground = Ground(base / str(number))
-        ground.build(things)
-        before = tree(ground.outside)
-
-        with acting_before(number, partial(act, ground.root, ground.outside)) as acted:
-            outcome = tried(ground.workspace, operation, path)
-
-        assert before == tree(ground.outside), number
-        assert CANARY not in str(outcome), number
-        if not acted():
-            assert not isinstance(outcome, SyncaraError)
-            return
-
-
-@pytest.mark.parametrize("swapped", AT_CALLS)
-@pytest.mark.parametrize("operation", PARAMS)
-def test_a_swap_before_any_system_call_leads_nowhere_else(tmp_path: Path, operation: str, swapped: str) -> None:
-    """Between any two calls of the operation the tree may change; what lies outside is not read, and stays as it is."""
-    act_before_every_call(tmp_path, {VICTIM: "file"}, operation, VICTIM, AT_CALLS[swapped])
-
-
-@pytest.mark.parametrize("operation", ["write", "append"])
-def test_a_link_in_the_place_of_a_folder_that_is_being_made_is_not_followed(tmp_path: Path, operation: str) -> None:
-    """Neither before it is made nor right after."""
-    act_before_every_call(
-        tmp_path, {}, operation, "a/b/notes.txt", lambda root, outside: moved(root / "a").symlink_to(outside)
-    )
-
-
-def swap_file(root: Path, outside: Path) -> None:
-    """There and back; the name is never free."""
-    file, link = root / "a" / "file", root / "a" / "link"
-    file.write_text("inside\n")
-    link.symlink_to(outside / "secret.txt")
-    link.rename(root / VICTIM)
-    file.rename(root / VICTIM)
-
-
-def swap_folder(root: Path, outside: Path) -> None:
-    (root / "a").rename(root / "away")
-    (root / "a").symlink_to(outside)
-    (root / "a").unlink()
-    (root / "away").rename(root / "a")
-
-
-@pytest.fixture
-def _eager_threads() -> Iterator[None]:
-    """They take turns between any two system calls."""
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(interval)
-
-
-@pytest.mark.usefixtures("_eager_threads")
-@pytest.mark.parametrize("exchange", [swap_file, swap_folder])
-def test_two_thousand_swaps_lead_nowhere_else(ground: Ground, exchange: Callable[[Path, Path], None]) -> None:
-    """While a thread works on a file, it is swapped for a link, until each operation has both worked and been refused.
-
-    What lies outside is never read, and stays as it is.
-    """
-    ground.build({VICTIM: "file"})
-    before = ground.around()
-    seen: set[tuple[str, bool]] = set()
-    leaked: list[Any] = []
-    stopped = threading.Event()
-
-    def operate() -> None:
-        for operation in itertools.cycle(PARAMS):
-            if stopped.is_set():
-                return
-            params = {name: value for name, value in PARAMS[operation].items() if name == "content"}
-            outcome = tried(ground.workspace, operation, VICTIM, **params)
-            seen.add((operation, isinstance(outcome, SyncaraError)))
-            leaked.extend([outcome] * (CANARY in str(outcome)))
-
-    thread = threading.Thread(target=operate)
-    thread.start()
-    swaps = 0
-    try:
-        while swaps < SWAPS or (len(seen) < 2 * len(PARAMS) and swaps < 20 * SWAPS):
-            exchange(ground.root, ground.outside)
-            swaps += 1
-    finally:
-        stopped.set()
-        thread.join()
-
-    assert before == ground.around()
-    assert [] == leaked
-    assert 2 * len(PARAMS) == len(seen), seen

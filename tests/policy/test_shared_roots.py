@@ -19,7 +19,7 @@ from syncara.handlers.rooted import Root
 from syncara.policy.policy import read
 from syncara.runtimes.driver import StepInput
 from syncara.stores.sqlite import SqliteStore
-from tests.policy.test_file_guard import CANARY, PARAMS, REFUSED, Attempt, Ground, tree
+from tests.policy.file_ground import CANARY, PARAMS, REFUSED, Attempt, Ground, tree
 
 WITHIN = {
     reason: line

@@ -23,9 +23,9 @@ from syncara.core.errors import Problem
 from syncara.handlers import http_client, web
 from syncara.handlers.failures import FinalError
 from syncara.policy.addresses import PublicWeb
+from tests.handlers.certificates import certificate, forget_trust, trust
 from tests.handlers.server import Server, answer, redirect, serving
 from tests.handlers.support import Attempt, awaited
-from tests.policy.ground import certificate, trust
 
 CORPUS = Path(__file__).with_name("corpus") / "addresses.jsonl"
 LINES_MIN = 110
@@ -270,7 +270,7 @@ async def test_an_address_of_this_machine_is_refused(net: Net, caplog: pytest.Lo
 def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ssl.SSLContext]:
     """Shows a certificate of api.example.com that this process trusts."""
     yield trust(certificate(tmp_path / "cert.pem", "api.example.com"), monkeypatch)
-    http_client._tls.cache_clear()  # noqa: SLF001 - what the environment names is read once
+    forget_trust()
 
 
 async def test_tls_goes_by_the_name(net: Net, handler: Handler, tls: ssl.SSLContext) -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SRC = ROOT / "src"
+FOLDERS = ("src", "tests", "benchmarks", "examples", "docs")
+"""Where Python files are."""
 FILE_LINES_MAX = 500
 FUNCTION_LINES_MAX = 70
 
@@ -44,10 +45,19 @@ def functions(tree: ast.AST) -> Iterator[tuple[ast.FunctionDef | ast.AsyncFuncti
             yield node, (node.end_lineno or node.lineno) - node.lineno + 1
 
 
-def too_long(name: str, source: str) -> list[str]:
+def sources(*folders: str) -> dict[str, str]:
+    """The Python files in these folders of the repository, by path."""
+    paths = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+    return {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in paths}
+
+
+def long_file(name: str, source: str) -> list[str]:
     lines = len(source.splitlines())
-    found = [f"{name}:{FILE_LINES_MAX + 1}: cut here, the file has {lines} lines"] if lines > FILE_LINES_MAX else []
-    return found + [
+    return [f"{name}:{FILE_LINES_MAX + 1}: cut here, the file has {lines} lines"] if lines > FILE_LINES_MAX else []
+
+
+def long_functions(name: str, source: str) -> list[str]:
+    return [
         f"{name}:{node.lineno + FUNCTION_LINES_MAX}: cut here, {node.name}() has {length} lines"
         for node, length in functions(ast.parse(source))
         if length > FUNCTION_LINES_MAX
@@ -79,32 +89,37 @@ def repository_files() -> list[Path]:
     return [path for path in paths if path.is_file() and b"\0" not in path.read_bytes()]
 
 
-def test_files_and_functions_stay_small(capsys: pytest.CaptureFixture[str]) -> None:
-    """A file of the package has at most 500 lines and a function at most 70."""
-    sources = {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in sorted(SRC.rglob("*.py"))}
-    lengths = [length for source in sources.values() for _, length in functions(ast.parse(source))]
+def test_files_stay_small() -> None:
+    """A file has at most 500 lines, be it of the package, a test or an example."""
+    assert [] == [problem for name, source in sources(*FOLDERS).items() for problem in long_file(name, source)]
+
+
+def test_functions_stay_small(capsys: pytest.CaptureFixture[str]) -> None:
+    """A function of the package has at most 70 lines."""
+    package = sources("src")
+    lengths = [length for source in package.values() for _, length in functions(ast.parse(source))]
     with capsys.disabled():
         print(
             f" [{len(lengths)} functions, median {statistics.median(lengths):g} lines, longest {max(lengths)}] ", end=""
         )
 
-    assert [] == [problem for name, source in sources.items() for problem in too_long(name, source)]
+    assert [] == [problem for name, source in package.items() for problem in long_functions(name, source)]
 
 
 def test_a_long_function_is_reported_with_the_line_to_cut() -> None:
     """The report points at the first line over the limit."""
     source = "\n\nasync def long():\n" + "    pass\n" * FUNCTION_LINES_MAX
 
-    assert ["x.py:73: cut here, long() has 71 lines"] == too_long("x.py", source)
-    assert [] == too_long("x.py", source.removesuffix("    pass\n"))
+    assert ["x.py:73: cut here, long() has 71 lines"] == long_functions("x.py", source)
+    assert [] == long_functions("x.py", source.removesuffix("    pass\n"))
 
 
 def test_a_long_file_is_reported_with_the_line_to_cut() -> None:
     """The report points at the first line over the limit."""
     source = "pass\n" * FILE_LINES_MAX
 
-    assert ["x.py:501: cut here, the file has 501 lines"] == too_long("x.py", source + "pass\n")
-    assert [] == too_long("x.py", source)
+    assert ["x.py:501: cut here, the file has 501 lines"] == long_file("x.py", source + "pass\n")
+    assert [] == long_file("x.py", source)
 
 
 def test_the_repository_holds_nothing_of_one_machine() -> None:
