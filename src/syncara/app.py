@@ -293,9 +293,13 @@ class MultiStepProcessor(Opening):
         chat, park = Chat(chat_id, user_id), bool(self._given["hands_off"])
         return await self._engine.replies.command(shortcode, fields, chat, language, form, park=park)
 
-    def prompt(self, *, long: bool = False) -> str:
-        """What a language model must know to write codes here, for its system prompt; `long` adds worked examples."""
-        return self._engine.replies.prompt(long=long)
+    def prompt(self, *, long: bool = False, chat_id: int | str | None = None, user_id: int | str | None = None) -> str:
+        """What a language model must know to write codes, for its system prompt; `long` adds worked examples.
+
+        Without the handlers and commands that the policy denies in the chat, and to the user where one is given.
+        """
+        user_id, chat_id, _ = arguments.chat_ids(user_id, chat_id, None)
+        return self._engine.replies.prompt(Chat(chat_id, user_id), long=long)
 
     # What an assistant may do.
 

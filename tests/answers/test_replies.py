@@ -56,11 +56,16 @@ def test_an_action_says_whether_it_changed_anything(action: Action, changed: boo
     assert said == render(told(action, "ex", "Flow", changed))
 
 
-def test_a_code_of_another_family_is_named() -> None:
-    """Its effect shows elsewhere."""
-    expected = "📨 <code>GROUP:PIN_MESSAGE</code> sedang dijalankan"
-
-    assert expected == render(outside_started("GROUP:PIN_MESSAGE"), "id", "html")
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ("running", "📨 <code>GROUP:PIN_MESSAGE</code> sedang dijalankan"),
+        ("awaiting_approval", "✋ <code>GROUP:PIN_MESSAGE</code> menunggu persetujuan"),
+    ],
+)
+def test_a_code_of_another_family_is_named(status: str, said: str) -> None:
+    """Its effect shows elsewhere, once it may be carried out."""
+    assert said == render(outside_started("GROUP:PIN_MESSAGE", status), "id", "html")
 
 
 # Refusals.

@@ -325,6 +325,11 @@ def test_a_circle_behind_another_is_found_too() -> None:
     assert 2 == len(circles)
 
 
+def test_a_step_is_not_offered_itself() -> None:
+    """A step that depends on itself would be wrong as well."""
+    assert ["the steps are Send 2, Wait"] == [each.fix for each in found(step("Send 2", ["Send"]), step("Wait"))]
+
+
 def test_only_so_many_wrong_names_get_the_nearest() -> None:
     """The others get the names that there are; a wrong name that comes again is the same one."""
     steps = [step(f"S{n}", [f"Lod {n % 50}"]) for n in range(100)]

@@ -225,7 +225,6 @@ def test_the_same_text_is_compiled_once() -> None:
         ("str(context.tags)", "str(): takes text, a number, true/false or null, not a list"),
         ("round(context.score, 1000)", "round(): at most 30 digits"),
         ("max(context.user_count, context.name)", "max(): '>' not supported between instances of 'str' and 'int'"),
-        ("{1, 2} == {0, context.tags}", "set(): unhashable type: 'list'"),
     ],
 )
 def test_a_condition_that_cannot_be_evaluated_says_why(text: str, reason: str) -> None:
@@ -234,6 +233,12 @@ def test_a_condition_that_cannot_be_evaluated_says_why(text: str, reason: str) -
         compile_condition(text)(CONTEXT, STEPS)
 
     assert str(caught.value).startswith(reason)
+
+
+def test_what_cannot_be_in_a_set_fails_the_condition() -> None:
+    """Python says why, since 3.14 in a longer sentence."""
+    with pytest.raises(ConditionFailed, match=r"^set\(\): .*unhashable type: 'list'"):
+        compile_condition("{1, 2} == {0, context.tags}")(CONTEXT, STEPS)
 
 
 def test_a_reason_stays_short_whatever_the_data() -> None:
@@ -312,7 +317,7 @@ def test_data_nested_too_deeply_to_compare_fails_the_condition() -> None:
     """A RecursionError of the comparison does not leave the condition."""
     left: list[Any] = []
     right: list[Any] = []
-    for _ in range(100_000):
+    for _ in range(500_000):  # Python 3.14 compares as deep as the stack of the process allows
         left, right = [left], [right]
 
     with pytest.raises(ConditionFailed, match="nested too deeply"):

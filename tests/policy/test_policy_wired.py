@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -192,3 +193,22 @@ def test_the_file_of_the_setting_is_read(tmp_path: Path, monkeypatch: pytest.Mon
 
     assert (1,) == bot._engine.gate.policy.owners  # noqa: SLF001 - there is no other way to see it
     bot.close()
+
+
+def test_the_prompt_leaves_out_what_is_denied(tmp_path: Path) -> None:
+    """Handlers and commands of the chat, and of the user's role where the user is known."""
+    chat: dict[str, Any] = {"id": 5, "members": [5], "shortcodes": {"GROUP:PIN_MESSAGE": "deny"}}
+    chat["role"] = {"member": {"commands": ["reads"], "handlers": {"log": "deny"}}}
+    policy = read({"owners": [1], "handlers": {"api_call": "deny"}, "chat": [chat]})
+    bot = MultiStepProcessor(tmp_path / "bot.db", policy=policy, messenger=Chats())
+    named = ["api_call", "log", "PIN_MESSAGE", "UNSCHEDULE", "WHY"]
+
+    def left(**who: Any) -> list[str]:
+        text = bot.prompt(**who)
+        return [name for name in named if re.search(rf"\b{name}\b", text)]
+
+    bot.close()
+    assert named[1:] == left(chat_id=6)
+    assert ["log", "UNSCHEDULE", "WHY"] == left(chat_id=5) == left(chat_id=5, user_id=1)
+    assert ["WHY"] == left(chat_id=5, user_id=5)
+    assert ["log"] == left(chat_id=5, user_id=9)  # no command is left that could use it

@@ -91,7 +91,7 @@ METHODS = {
     "pause_execution": "await (execution_id)",
     "preview": "(workflow_id, context=None, *, chat_id=None, user_id=None, language=None, form='plain')",
     "process_reply": "await (text, *, chat_id=None, user_id=None, message_id=None, language=None, form='plain')",
-    "prompt": "(*, long=False)",
+    "prompt": "(*, long=False, chat_id=None, user_id=None)",
     "refuse": "await (approval_id, *, user_id, reason=None)",
     "register_handler": "(name, fn=None, *, params=None, ai=False)",
     "register_shortcode": "(name, fn, *, data=False)",
@@ -159,8 +159,8 @@ def test_a_processor_is_made_from_these() -> None:
     """The constructor's arguments; all of them are optional."""
     assert signature(MultiStepProcessor) == (
         "(database=None, *, messenger=None, documents=None, notifier=None, durability=None, "
-        "retention=None, workspace=None, announce=None, policy=None, secrets=None, read_only=False, "
-        "hands_off=False, store=None, clock=None)"
+    "retention=None, workspace=None, announce=None, policy=None, secrets=None, read_only=False, "
+    "hands_off=False, store=None, clock=None)"
     )
 
 

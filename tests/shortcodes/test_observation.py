@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from syncara import MultiStepProcessor
@@ -51,6 +52,15 @@ async def test_what_was_asked_for_is_told_as_a_whole(tmp_path: Path) -> None:
     assert ["Boil water", "Pour it"] == [
         name for name in ("Boil water", "Pour it") if any(name in s for s in shown[1:])
     ]
+
+
+async def test_what_was_repaired_is_told(tmp_path: Path) -> None:
+    """The model learns it, with each code; the chat does not read it."""
+    reply, text = await observed(tmp_path, TEA.replace('{"message":"boiling"}', "{'message': 'boiling',}"))
+
+    assert "\nADD_STEP (repaired: single quotes instead of double ones, a trailing comma): ➕" in text
+    assert ["repaired"] == re.findall("repaired", text)
+    assert "repaired" not in reply.text
 
 
 async def test_of_a_refused_reply_the_note_is_told(tmp_path: Path) -> None:

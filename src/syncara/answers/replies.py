@@ -44,8 +44,11 @@ def told(action: Action, execution_id: str, workflow_name: str, changed: bool) -
     return Answer((Line((Icon(icon), said, DOT, Code(execution_id))),))
 
 
-def outside_started(shortcode: str) -> Answer:
-    return Answer((Line((Icon("outside"), message("started.outside", shortcode=Code(cut(shortcode, NAME_CHARS))))),))
+def outside_started(shortcode: str, status: str) -> Answer:
+    name = Code(cut(shortcode, NAME_CHARS))
+    if status == "awaiting_approval":
+        return Answer((Line((Icon(status), message("started.approval", name=name))),))
+    return Answer((Line((Icon("outside"), message("started.outside", shortcode=name))),))
 
 
 # A refusal.

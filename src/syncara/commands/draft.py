@@ -216,11 +216,11 @@ class Draft:
         self.ids[self.place] = started.execution_id
         return started.execution_id
 
-    def start_aside(self, definition: Mapping[str, Any]) -> None:
-        """Start what one code does by itself: no alias means the run, and the definition is in no list."""
+    def start_aside(self, definition: Mapping[str, Any]) -> str:
+        """Start what one code does by itself: no alias means the run, and the definition is in no list. As `start`."""
         sheet = self.create_whole(definition)
-        self.start(sheet, {}, aside=True)
         sheet.hidden = True
+        return self.start(sheet, {}, aside=True)
 
     def tell(self, execution_id: str, fact: e.Fact) -> int:
         """Feed a fact to an execution; returns the fact's number for `Look.changed`."""

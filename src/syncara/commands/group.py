@@ -32,5 +32,5 @@ def pin_message(draft: Draft, message_id: Message = "message_id") -> Said:
 def run_outside(draft: Draft, params: str = "", *, shortcode: str) -> Said:
     """A run of one step that executes a registered shortcode."""
     step = {"name": shortcode, "handler": "execute_shortcode", "params": {"shortcode": shortcode, "params": params}}
-    draft.start_aside({"name": shortcode, "steps": [step]})
-    return answers.outside_started(shortcode)
+    execution_id = draft.start_aside({"name": shortcode, "steps": [step]})
+    return lambda look: answers.outside_started(shortcode, look.execution(execution_id).status)

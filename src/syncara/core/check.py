@@ -398,7 +398,8 @@ def _resolve(workflow: Workflow) -> tuple[list[Problem], list[tuple[int, ...]]]:
             target = places.get(dependency)
             if target is None:
                 message = f"there is no step '{dependency}'"
-                found.append(_bad_dependency("unknown_dependency", step, message, names.fix(dependency)))
+                fix = names.fix(dependency, besides=step.name)
+                found.append(_bad_dependency("unknown_dependency", step, message, fix))
             elif target == i:
                 fix = "remove it from its own dependencies"
                 found.append(_bad_dependency("self_dependency", step, "the step depends on itself", fix))

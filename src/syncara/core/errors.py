@@ -154,6 +154,7 @@ class Names:
             self._found[wrong] = nearest(wrong, self.known)
         return self._found.get(wrong, "")
 
-    def fix(self, wrong: str) -> str:
-        """The nearest name, or else those that there are."""
-        return self.nearest(wrong) or self._all
+    def fix(self, wrong: str, *, besides: str = "") -> str:
+        """The nearest name, or else those that there are; the name `besides` is not meant."""
+        near = self.nearest(wrong)
+        return self._all if not near or (besides and f"'{besides}'" in near) else near

@@ -84,6 +84,11 @@ class Gate:
         message = f"a {role} may not ask for {shortcode} here"
         return Problem("not_allowed", "", message, "ask somebody who may, or the bot's owner")
 
+    def offers(self, chat_id: Any, user_id: Any, handler: str, shortcode: str = "") -> bool:
+        """Whether an assistant may hope to use a handler, or a shortcode through it; `user_id` None: for whomever."""
+        role = None if user_id is None else self.role(chat_id, user_id)
+        return judge.offers(self.policy.rules(chat_id), role, handler, shortcode)
+
     def reply(self, chat_id: Any, *, size: int, commands: int) -> list[Problem]:
         """Whether a reply is too much; `size` is in bytes."""
         return quotas.reply_problems(self.policy.quotas("ai", chat_id), size=size, commands=commands)

@@ -74,6 +74,13 @@ def judge(
     return Verdict("deny" if "deny" in found else "approve" if "approve" in found else "allow", judged)
 
 
+def offers(rules: Rules, role: Role | None, handler: str, shortcode: str = "") -> bool:
+    """Whether a handler, or a shortcode that it executes, is denied neither in a chat nor to a role; None: unknown."""
+    lines: list[Rules | RoleRules] = [rules, *([] if role is None else [rules.role[role]])]
+    words = (each for of in lines for each in (of.handlers.get(handler), of.shortcodes.get(shortcode)))
+    return "deny" not in words
+
+
 def check_call(
     policy: Policy,
     step: Step,

@@ -10,7 +10,7 @@ CHARS_MAX = 4_000
 
 
 def observe(reply: Reply) -> str:
-    """A line for each code, with what it answered and its id; the note when the reply was refused.
+    """A line for each code, with what it answered, its id, and what was repaired; the note when the reply was refused.
 
     Empty for a reply without codes. At most 4,000 characters; codes that do not fit are counted.
     """
@@ -35,4 +35,5 @@ def _line(outcome: Outcome) -> str:
         said = "\n".join([f"{head} · {outcome.id}", *rest])
     if len(said) > ANSWER_CHARS_MAX:
         said = said[: ANSWER_CHARS_MAX - 1] + "…"
-    return f"{outcome.shortcode.partition(':')[2]}: {said}"
+    repaired = f" (repaired: {', '.join(outcome.repairs)})" if outcome.repairs else ""
+    return f"{outcome.shortcode.partition(':')[2]}{repaired}: {said}"

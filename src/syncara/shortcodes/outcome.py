@@ -18,6 +18,8 @@ class Outcome(msgspec.Struct, frozen=True):
     id: str | None
     """Of the workflow, step or run that it made or is about."""
     text: str
+    repairs: tuple[str, ...] = ()
+    """What of the code was read leniently, such as `a trailing comma`."""
 
 
 class Reply(msgspec.Struct, frozen=True):

@@ -10,13 +10,14 @@ import json
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from typing import Any, NamedTuple
 
 import msgspec
 
 from syncara import answers
+from syncara.abc import Chat
 from syncara.commands import Command, available
 from syncara.commands.desk import Desk
 from syncara.commands.registry import Field, Kind
@@ -28,6 +29,8 @@ from syncara.shortcodes.outcome import Outcome, Reply
 from syncara.templates import builtin
 from syncara.templates.registry import Templates
 
+FAMILY = "MULTISTEP:"
+"""Of the commands that need no handler."""
 HELP_CHARS_MAX = 120
 """Of what the short form says of a handler that does not ship."""
 _KINDS: dict[Kind, str] = {
@@ -109,10 +112,17 @@ def prompt(
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def instructions(desk: Desk, *, long: bool = False) -> str:
-    """The prompt for all that is registered."""
-    commands = available(desk.shortcodes)
-    return prompt(commands, handler_infos(desk.handlers), template_infos(desk.templates), long=long)
+def instructions(desk: Desk, chat: Chat, *, long: bool = False) -> str:
+    """The prompt for all that is registered, but for what is denied in the chat, or to its user where one is given."""
+    offers = partial(desk.gate.offers, chat.chat_id, chat.user_id)
+    commands = {
+        name: command
+        for name, command in available(desk.shortcodes).items()
+        if (name.startswith(FAMILY) or offers("execute_shortcode", name))
+        and (chat.user_id is None or desk.gate.asks(name, command.kind, chat.chat_id, chat.user_id) is None)
+    }
+    handlers = [info for info in handler_infos(desk.handlers) if offers(info.name)]
+    return prompt(commands, handlers, template_infos(desk.templates), long=long)
 
 
 def handler_infos(handlers: Handlers) -> list[Info]:

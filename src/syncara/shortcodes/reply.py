@@ -114,8 +114,8 @@ class Replies:
         """What the chat's replies were written in before; English for a new chat."""
         return self._spoken(chat_id) or "en"
 
-    def prompt(self, *, long: bool) -> str:
-        return instructions(self._desk, long=long)
+    def prompt(self, chat: Chat, *, long: bool) -> str:
+        return instructions(self._desk, chat, long=long)
 
     def _stored(self, text: str, chat: Chat, manner: Manner) -> Reply | None:
         """What came of this message before; a refusal when it acted with another text."""
@@ -259,7 +259,7 @@ def _done(sheet: Paper, look: _Look, manner: Manner) -> Reply:
         text = text if call.alone else text.partition("\n")[0]
         if place in waiting:
             text += "\n" + answers.render(_note(waiting[place]), manner.language, manner.form)
-        outcomes.append(Outcome(call.shortcode, True, sheet.draft.ids.get(place), text))
+        outcomes.append(Outcome(call.shortcode, True, sheet.draft.ids.get(place), text, call.repairs))
     text = _compose(sheet, outcomes, manner.form)
     return Reply(True, text, tuple(outcomes), execution_ids=_started(sheet), form=manner.form)
 

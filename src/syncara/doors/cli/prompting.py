@@ -17,15 +17,18 @@ from syncara.doors.cli.sources import runner
     )
 )
 @click.option("--long", is_flag=True, help="Explain every field, and show conversations as examples.")
+@click.option("--chat-id", type=options.chat_id, metavar="ID", help="Leave out what the policy denies in this chat.")
+@click.option("--user-id", type=options.chat_id, metavar="ID", help="Also what it denies to this user.")
 @options.HANDLERS
-def prompt(*, long: bool, handler_files: tuple[str, ...]) -> None:
+def prompt(*, long: bool, chat_id: int | str | None, user_id: int | str | None, handler_files: tuple[str, ...]) -> None:
     """Print what a language model must know to write codes, for its system prompt.
 
-    It names the built-in handlers and templates, and those that a Python file registers.
+    It names the built-in handlers and templates, and those that a Python file registers, but for what the policy of the
+    settings denies.
     """
     # On a database of its own, so that none is needed and nothing is left behind.
     with (
         tempfile.TemporaryDirectory(prefix="syncara-") as folder,
         runner(str(Path(folder, "prompt.db")), handler_files) as processor,
     ):
-        output.write(processor.prompt(long=long))
+        output.write(processor.prompt(long=long, chat_id=chat_id, user_id=user_id))
