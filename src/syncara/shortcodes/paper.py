@@ -68,10 +68,16 @@ def read(text: str, desk: Desk, chat: Chat, author: Author, commands: Mapping[st
     for place, call in enumerate(calls):
         draft.place, draft.inline = place, not call.alone
         paper.said.append(_carry_out(paper, locator, place, call))
-    settled = [*draft.settle(), *suspicions.of_draft(draft)]
+    # Who may not ask for all of it is told nothing of what is there.
+    settled = [] if is_barred(paper) else [*draft.settle(), *suspicions.of_draft(draft)]
     paper.found.extend(Found(place, locator.located(calls[place], problem)) for place, problem in settled)
     paper.found.sort(key=lambda found: (found.place, found.problem.position))
     return paper
+
+
+def is_barred(paper: Paper) -> bool:
+    """Whether the user may not ask for one of the codes."""
+    return any(found.problem.code == "not_allowed" for found in paper.found)
 
 
 def _carry_out(paper: Paper, locator: _Locator, place: int, call: Call) -> Said | None:
@@ -81,7 +87,7 @@ def _carry_out(paper: Paper, locator: _Locator, place: int, call: Call) -> Said 
         paper.found.extend(Found(place, problem) for problem in problems)
         return None
     if (barred := draft.desk.gate.asks(call.shortcode, command.kind, *draft.chat[:2])) is not None:
-        paper.found.append(Found(place, locator.located(call, barred)))  # and not a word about what is there
+        paper.found.append(Found(place, locator.located(call, barred)))
         _stand_in(draft, call)
         return None
     if not problems and (misplaced := _misplaced(paper.text, call, command)) is not None:

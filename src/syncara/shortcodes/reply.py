@@ -173,6 +173,8 @@ class Replies:
             if learned:
                 await self._desk.write(learned)
             return Reply(True, _prose(text, form), form=form)
+        if paper.is_barred(sheet):
+            learned = []
         refused = _refused(sheet, repair.complete(sheet, read), manner)
         await self._desk.write([*learned, *_receipt(sheet, refused), *entries_of(sheet, refused)])
         return refused
