@@ -144,6 +144,18 @@ WORKLOADS = (
         ),
     ),
     Workload(
+        "parts",
+        "parts",
+        "measure",
+        {"chars": 65_536, "rounds": 3},
+        {"chars": 1_000, "rounds": 1},
+        (
+            Row("64 KiB in parts, worst text", "worst_ms", "ms", at_most=100),
+            Row("its growth to twice", "double", "x", at_most=1.3),
+            Row("its growth to four times", "fourfold", "x", at_most=1.3),
+        ),
+    ),
+    Workload(
         "reply",
         "replies",
         "typical",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
+from functools import partial
 from pathlib import Path
 
-from benchmarks.workload import Measures, main
+from benchmarks.workload import Measures, best_s, growth, main
 from syncara.shortcodes import scan
 
 STEP = '[MULTISTEP:ADD_STEP:w:n:log:{"a":1}:x:300]\n'
@@ -68,30 +68,9 @@ def worst_case(name: str, chars: int) -> str:
 
 
 def measure(folder: Path, chars: int, rounds: int) -> Measures:
-    """The best of some rounds for each text, and of these the worst: in time, and in growth to 2 and 4 times.
-
-    A growth of 1 is in step with the length; texts that take little time have none.
-    """
-    times = {name: [_best_s(worst_case(name, size * chars), rounds) for size in (1, 2, 4)] for name in CASES}
-    worst = max(times, key=lambda name: times[name][0])
-    large = [each for each in times.values() if each[0] > times[worst][0] / 10]
-    return {
-        "worst_ms": 1e3 * times[worst][0],
-        "worst_case": worst,
-        "double": max(twice / once / 2 for once, twice, _ in large),
-        "fourfold": max(four / once / 4 for once, _, four in large),
-        "reply_ms": 1e3 * _best_s(REPLY, 20 * rounds),
-    }
-
-
-def _best_s(text: str, rounds: int) -> float:
-    """Seconds of the processor, so that what else the machine does counts less."""
-    seconds = []
-    for _ in range(rounds):
-        started = time.process_time()
-        scan(text)
-        seconds.append(time.process_time() - started)
-    return min(seconds)
+    """The worst texts (see `growth`), and a usual reply."""
+    worst = growth(CASES, lambda name, size: partial(scan, worst_case(name, size)), chars, rounds)
+    return {**worst, "reply_ms": 1e3 * best_s(partial(scan, REPLY), 20 * rounds)}
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,33 @@ def timed(into: list[float]) -> Iterator[None]:
     started = time.perf_counter()
     yield
     into.append(time.perf_counter() - started)
+
+
+def growth(names: Iterable[str], work: Callable[[str, int], Callable[[], object]], size: int, rounds: int) -> Measures:
+    """The best of some rounds of each case, and of these the worst: in time, and in growth to 2 and 4 times the size.
+
+    `work`: what is to be timed, for a case and a size. A growth of 1 is in step with the size; cases that take little
+    time have none.
+    """
+    times = {name: [best_s(work(name, fold * size), rounds) for fold in (1, 2, 4)] for name in names}
+    worst = max(times, key=lambda name: times[name][0])
+    large = [each for each in times.values() if each[0] > times[worst][0] / 10]
+    return {
+        "worst_ms": 1e3 * times[worst][0],
+        "worst_case": worst,
+        "double": max(twice / once / 2 for once, twice, _ in large),
+        "fourfold": max(four / once / 4 for once, _, four in large),
+    }
+
+
+def best_s(work: Callable[[], object], rounds: int) -> float:
+    """Seconds of the processor, so that what else the machine does counts less."""
+    seconds = []
+    for _ in range(rounds):
+        started = time.process_time()
+        work()
+        seconds.append(time.process_time() - started)
+    return min(seconds)
 
 
 def memory_bytes(field: str = "VmRSS") -> int:

@@ -123,7 +123,9 @@ def test_an_answer_is_one_message_whatever_it_is_written_in(form: Form) -> None:
         ("html", f"{'x' * 93}<b>y</b>", ["x" * 93, "<b>y</b>"]),
         ("html", f"<code>{'x' * 99}</code>", [f"<code>{'x' * 87}</code>", f"<code>{'x' * 12}</code>"]),
         ("markdown", f"**{'x' * 60} {'y' * 60}** z", [f"**{'x' * 60}** ", f"**{'y' * 60}** z"]),
+        ("markdown", f"**x `{'y' * 60} {'z' * 60}`**", [f"**x `{'y' * 60}`** ", f"**`{'z' * 60}`**"]),
         ("markdown", f"`{'x' * 60}\\` {'y' * 60}", [f"`{'x' * 60}\\` ", "y" * 60]),
+        ("markdown", f"`{'x' * 60}\n\n{'y' * 60}`", [f"`{'x' * 60}\n\n", f"{'y' * 60}`"]),
         ("markdown", f"{'x' * 99}\\*y", ["x" * 99, "\\*y"]),
         ("markdown", f"{'x' * 96}&#96;y", ["x" * 96, "&#96;y"]),
         ("markdown", f"{'x' * 60} {'y' * 36} - # z {'y' * 50}", [f"{'x' * 60} ", f"{'y' * 36} - # z {'y' * 50}"]),
@@ -131,6 +133,7 @@ def test_an_answer_is_one_message_whatever_it_is_written_in(form: Form) -> None:
         ("markdown", f"~~~~\n    {LINE}~~~\n  {LINE * 2}", [f"~~~~\n    {LINE}~~~\n  {LINE}~~~~\n", f"~~~~\n{LINE}"]),
         ("markdown", f"**a\n\n{LINE * 2}b**\n{LINE}", [f"**a\n\n{LINE * 2}b**\n", LINE]),
         ("markdown", f"2 ** 3 {'x' * 60}\n{LINE} **", [f"2 ** 3 {'x' * 60}\n", f"{LINE} **"]),
+        ("markdown", f"- {'x' * 60} {'y' * 60}\n  - z", [f"- {'x' * 60} ", f"{'y' * 60}\n- z"]),
         (
             "markdown",
             f"- a\n  - b\n    - {LINE}    - c {LINE}    - d\n  - e\n\n    code",

@@ -86,7 +86,7 @@ def called(policy: Policy, made: Step, params: dict[str, Any]) -> str:
         user_id=USER,
         role="member",
         declares=lambda name: False,
-        approved=False,
+        covers=False,
         takes_data=never,
     )
     assert problem is not None

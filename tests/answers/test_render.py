@@ -22,6 +22,7 @@ from tests.answers.parsed import html_words, lines, markdown_words
 @example(Answer((Line((Text("a"),)), Line((Text("==="),)))), "en")
 @example(Answer((Line((Text("a|b"),)), Line((Text("-|-"),)))), "en")
 @example(Answer((Line((Code("a` <b> `b"),)),)), "id")
+@example(Answer(tuple(Line((message("end.completed", name=Strong("\u200b")),), depth) for depth in range(3))), "en")
 def test_words_stay_words_in_markdown(answer: Answer, language: Language) -> None:
     """Read as Markdown, an answer gives its plain words, with no formatting but emphasis and code."""
     words, kinds = markdown_words(render(answer, language, "markdown"))

@@ -68,9 +68,10 @@ def rows(effects: Iterable[PlannedEffect], draw: Callable[[Row, int], Line], roo
     Steps that have no effect, and need nobody's approval, are left out.
     """
     told = [effect for effect in effects if effect.kind != "none" or effect.decision != "allow"]
+    groups = _grouped(told)
     found, lines = list[Row](), list[Line]()
     for alone_max, detail_chars in SIZES:
-        found, lines, left = _grouped(told, alone_max), [], room
+        found, lines, left = _shared_out(groups, alone_max), [], room
         for row in found[:ROWS_MAX]:
             line = draw(row, detail_chars)
             left -= chars_of(line)
@@ -97,16 +98,20 @@ def address(value: Any) -> str:
 # Groups.
 
 
-def _grouped(effects: Iterable[PlannedEffect], alone_max: int) -> list[Row]:
-    """What is not allowed, what needs a person, then the rest; in each, what deletes first and what reads last."""
+def _grouped(effects: Iterable[PlannedEffect]) -> list[list[Row]]:
+    """Those of which many share a row; in each group, a row for each that differs."""
     # By repr: 5 and "5" are two chats, as 1 and True are.
     groups: dict[str, dict[str, Row]] = {}
     for effect in effects:
         members = groups.setdefault(repr(_shared(effect)), {})
         members.setdefault(repr(effect._replace(step="")), Row([effect], [])).steps.append(effect.step)
+    return [list(members.values()) for members in groups.values()]
+
+
+def _shared_out(groups: Iterable[list[Row]], alone_max: int) -> list[Row]:
+    """What is not allowed, what needs a person, then the rest; in each, what deletes first and what reads last."""
     found: list[Row] = []
-    for members in groups.values():
-        alone = list(members.values())
+    for alone in groups:
         most = min(alone_max, READS_ALONE_MAX) if alone[0].effects[0].operation in _READS else alone_max
         found += alone if len(alone) <= most else [_joined(alone)]
     return sorted(found, key=lambda row: _rank(row.effects[0]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
@@ -37,23 +37,25 @@ def split(text: str, form: Form = "plain", limit: int = LIMIT, before: Sequence[
     if units(text) <= limit:
         return (text,)
     marks = _MARKED[form](text)
-    parts, start = [], 0
+    parts, start, item = [], 0, _ITEM.match(text)
     while start < len(text):
         opened = marks.opened(start)
         end = _end(marks, start, limit - units(opened), before)
         said = text[start:end]
         in_block = opened.endswith("\n")  # of code, in which indents are its own
         if start and form == "markdown" and not in_block:
-            said = _at_margin(said, text, start)
+            said = _at_margin(said, start, item)
         words = said.rstrip()
         parts.append(f"{opened}{words}{marks.closed(end)}{said[len(words) :]}")
+        if (line_break := text.rfind("\n", start, end)) >= 0:
+            item = _ITEM.match(text, line_break + 1)
         start = end
     return tuple(part for part in parts if part.strip()) or ("",)
 
 
 def units(text: str) -> int:
     """The length in UTF-16 units, in which chat services count."""
-    return len(text) + sum(character > "\uffff" for character in text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 class _Span(NamedTuple):
@@ -72,14 +74,16 @@ class _Marks:
         self.text = text
         self.whole = bytearray(len(text) + 1)
         """1 where no part may end."""
-        self._spans: list[_Span] = []
+        self._outer: list[_Span] = []
+        self._inner: list[_Span] = []
+        """Both in the order of the text; no span is within another one of its list."""
 
     def keep_whole(self, start: int, end: int) -> None:
-        for place in range(start + 1, end):
-            self.whole[place] = 1
+        self.whole[start + 1 : end] = b"\1" * (end - start - 1)
 
-    def enclose(self, start: int, end: int, opening: str, closing: str) -> None:
-        self._spans.append(_Span(start, end, opening, closing))
+    def enclose(self, start: int, end: int, opening: str, closing: str, *, outer: bool = False) -> None:
+        """`outer`: other spans may be within this one."""
+        (self._outer if outer else self._inner).append(_Span(start, end, opening, closing))
         said = self.text[start:end]
         # Marks with nothing between them would be read as something else.
         self.keep_whole(start - 1, start + len(said) - len(said.lstrip()) + 1)
@@ -92,8 +96,12 @@ class _Marks:
         return "".join(span.closing for span in reversed(self._around(place)))
 
     def _around(self, place: int) -> list[_Span]:
-        """The outer ones before those within them."""
-        return sorted(span for span in self._spans if span.start < place < span.end)
+        """The outer one before the one within it."""
+        found: list[_Span] = []
+        for spans in (self._outer, self._inner):
+            begun = bisect_left(spans, place, key=lambda span: span.start)
+            found += (span for span in spans[begun - 1 : begun] if place < span.end)
+        return found
 
 
 def _end(marks: _Marks, start: int, room: int, before: Sequence[int]) -> int:
@@ -101,7 +109,7 @@ def _end(marks: _Marks, start: int, room: int, before: Sequence[int]) -> int:
     text, last = marks.text, _fitting(marks.text, start, room)
     if last == len(text):
         return last
-    best = [place for place in reversed(before) if (start + last) // 2 < place <= last]
+    best = reversed(before[bisect_right(before, (start + last) // 2) : bisect_right(before, last)])
     gaps = (end for gap in GAPS for end in _behind(gap, text, start, last))
     good = (end for end in chain(best, gaps) if not marks.whole[end])
     ends = chain(good, range(last, start, -1))  # where all of it is one mark, anywhere
@@ -110,11 +118,10 @@ def _end(marks: _Marks, start: int, room: int, before: Sequence[int]) -> int:
 
 def _fitting(text: str, start: int, room: int) -> int:
     """How far the text goes from `start` on that has so many units."""
-    for place in range(start, len(text)):
-        room -= units(text[place])
-        if room < 0:
-            return place
-    return len(text)
+    end = min(start + room, len(text))
+    while (beyond := units(text[start:end]) - room) > 0:
+        end -= (beyond + 1) // 2  # no character has more than two
+    return end
 
 
 def _behind(gap: str, text: str, start: int, last: int) -> Iterator[int]:
@@ -140,6 +147,7 @@ _MARKDOWN = re.compile(
 _BEGINS_BLOCK = re.compile(r"(?<=[^\n])(?=\s|[#>+=:-]|\*\s|`{3}|~{3}|\d{1,9}[.)])")
 """Where a line in the middle of which a part ends would go on as something else, or with white space."""
 _ITEM = re.compile(r"^(?P<indent> *)(?:[-+*]|\d{1,9}[.)]) +", re.MULTILINE)
+_INDENT = re.compile("^ +", re.MULTILINE)
 
 
 def _html(text: str) -> _Marks:
@@ -159,21 +167,22 @@ def _markdown(text: str) -> _Marks:
         marks.whole[place.start()] = 1
     for item in _ITEM.finditer(text):
         marks.keep_whole(item.start(), item.end() + 1)
-    runs: dict[str, list[int]] = defaultdict(list)
-    for run in re.finditer("`+", text):
-        runs[run[0]].append(run.start())
+    places: dict[str, list[int]] = defaultdict(list)
+    for found in re.finditer(r"`+|\n(?=\n)", text):
+        places[found[0]].append(found.start())
     end = 0
     while (mark := _MARKDOWN.search(text, end)) is not None:
         marks.keep_whole(*mark.span())
         end = mark.end()
-        if mark["fence"]:
-            end = _block(marks, mark)
-        elif mark["ticks"]:
-            end = _code(marks, mark, runs[mark["ticks"]])
-        if mark["stars"]:
-            strong = _strong(marks, strong, mark)
-        elif mark["fence"] or mark["blank"]:
-            strong = None
+        match mark.lastgroup:
+            case "info":
+                end, strong = _block(marks, mark), None
+            case "ticks":
+                end = _code(marks, mark, places[mark["ticks"]], places["\n"])
+            case "stars":
+                strong = _strong(marks, strong, mark)
+            case "blank":
+                strong = None
     return marks
 
 
@@ -190,16 +199,21 @@ def _block(marks: _Marks, mark: re.Match[str]) -> int:
     return closing.end()
 
 
-def _code(marks: _Marks, mark: re.Match[str], runs: list[int]) -> int:
-    """Enclose a code span, if it is one: `runs` are where there are as many backticks; returns where it ends."""
+def _code(marks: _Marks, mark: re.Match[str], runs: list[int], blanks: list[int]) -> int:
+    """Enclose a code span, if it is one; returns where it ends.
+
+    `runs` are where there are as many backticks, `blanks` where a paragraph ends.
+    """
     ticks, start = mark["ticks"], mark.end()
     found = bisect_left(runs, start)
-    if len(ticks) > FENCE_CHARS or found == len(runs) or "\n\n" in marks.text[start : runs[found]]:
+    if len(ticks) > FENCE_CHARS or found == len(runs):
         return start
-    end = runs[found] + len(ticks)
-    marks.enclose(start, runs[found], ticks, ticks)
-    marks.keep_whole(runs[found], end)
-    return end
+    closing = runs[found]
+    if bisect_left(blanks, start) < bisect_left(blanks, closing):
+        return start
+    marks.enclose(start, closing, ticks, ticks)
+    marks.keep_whole(closing, closing + len(ticks))
+    return closing + len(ticks)
 
 
 def _strong(marks: _Marks, strong: re.Match[str] | None, mark: re.Match[str]) -> re.Match[str] | None:
@@ -209,19 +223,20 @@ def _strong(marks: _Marks, strong: re.Match[str] | None, mark: re.Match[str]) ->
         return None if text[end : end + 1].isspace() else mark
     if text[start - 1].isspace():
         return strong
-    marks.enclose(strong.end(), start, "**", "**")
+    marks.enclose(strong.end(), start, "**", "**", outer=True)
     return None
 
 
-def _at_margin(said: str, text: str, start: int) -> str:
-    """Items that go on without those that they are below begin at the margin, as `render` draws them."""
-    line = text.rfind("\n", 0, start) + 1
-    item = _ITEM.match(text, line)
+def _at_margin(said: str, start: int, item: re.Match[str] | None) -> str:
+    """Items that go on without those that they are below begin at the margin, as `render` draws them.
+
+    `item` begins the line in which `said` does, at `start`; None: that line is no item.
+    """
     if item is None:
         return said
-    margin = len(item["indent"] if line == start else item[0])
+    margin = item.end("indent" if item.start() == start else 0) - item.start()
     items, gap, rest = said.partition("\n\n")
-    return re.sub(f"(?m)^ {{,{margin}}}", "", items) + gap + rest
+    return _INDENT.sub(lambda indent: indent[0][margin:], items) + gap + rest
 
 
 _MARKED: dict[Form, Callable[[str], _Marks]] = {"plain": _Marks, "markdown": _markdown, "html": _html}

@@ -56,7 +56,7 @@ def render(answer: Answer, language: Language = "en", form: Form = "plain") -> s
     Raises KeyError for an unknown language, form, key or icon.
     """
     style = _STYLES[form]
-    drawn = [(line.depth, _join(_without_bullet(line, style), language, style)) for line in answer.lines]
+    drawn = [(line.depth, _join(_without_bullet(line, style), language, style).strip()) for line in answer.lines]
     blocks = groupby([(depth, style.line(text)) for depth, text in drawn if text], key=lambda line: line[0] is None)
     return "\n\n".join(_lines(lines, style) if plain else _items(lines, style) for plain, lines in blocks)
 

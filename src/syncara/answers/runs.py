@@ -20,7 +20,7 @@ def status(execution: Execution, now: float, workflow: Workflow | None = None, a
     """
     tree = Tree(execution, workflow, now)
     head = (Line((*title(execution), *_took(execution, now))), Line((*_done(execution), DOT, Code(execution.id))))
-    seen = reasons.culprit(execution, execution.error) is not None and len(tree.steps) <= ROWS_MAX
+    seen = len(tree.steps) <= ROWS_MAX and reasons.culprit(execution, execution.error) is not None
     return fitted(head, tree.steps, tree.row, (*awaited, *(() if seen else failure(execution))), around=tree.in_focus())
 
 
