@@ -5,6 +5,7 @@ Another implementation is one more parameter of the fixture.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import count
 from pathlib import Path
@@ -25,7 +26,6 @@ USERS: list[dict[str, Any]] = [
 ]
 NX_GAPS = {
     "test_a_query_finds_the_documents_that_match[mongodb-whole object]": "takes the fields of an object for operators",
-    "test_a_query_finds_the_documents_that_match[mongodb-numbers of two types]": "$in: an _id of 1 is not 1.0",
     "test_a_query_finds_the_documents_that_match[mongodb-not]": "has no $not",
     "test_a_projection_cuts_documents_to_the_fields_wanted[mongodb-nested]": "makes a field with a dot in its name",
     "test_the_id_of_a_document_never_changes[mongodb]": "changes it",
@@ -33,6 +33,8 @@ NX_GAPS = {
     "test_an_index_changes_no_answer[mongodb-array]": "finds no element of an array through an index",
 }
 """What nx-27017, which is not MongoDB, does otherwise. An entry that no longer holds fails its test."""
+if sqlite3.sqlite_version_info < (3, 45):  # which brought jsonb(), and nx-27017 then asks in another way
+    NX_GAPS["test_a_query_finds_the_documents_that_match[mongodb-numbers of two types]"] = "$in: an _id of 1 is not 1.0"
 databases = (f"contract_{number}" for number in count())
 
 

@@ -127,7 +127,7 @@ def test_the_schema_of_a_file_is_no_field_of_the_workflow() -> None:
 @pytest.mark.parametrize(
     ("format_", "text", "expected"),
     [
-        ("json", '{"name": "Tea",\n "steps": [1,]}', [("bad_json", "tea:2:14")]),
+        ("json", '{"name": "Tea",\n "steps": [1 2]}', [("bad_json", "tea:2:14")]),
         ("json", "", [("bad_json", "tea:1:1")]),
         ("json", '{"a":\n\t NaN}', [("bad_json", "tea:2:3")]),
         ("json", '{"a": -Infinity}', [("bad_json", "tea:1:7")]),

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Concatenate, Literal, ParamSpec, TypeVar
+from urllib.parse import quote
 
 from syncara.core.errors import StorageError
 from syncara.core.limits import MIB
@@ -32,11 +33,7 @@ def open_writer(path: str, durability: Durability) -> sqlite3.Connection:
 
     A file that cannot serve is refused with a StorageError before anything in it is changed.
     """
-    try:
-        _check_place(Path(path))
-    except PermissionError as error:
-        fix = "let this user into the folders of the path"
-        raise StorageError("cannot_open", "a folder on the way to the file is closed", path, fix) from error
+    _check_place(Path(path))
     connection = _connect(path, "rwc")
     with contextlib.ExitStack() as on_failure:
         on_failure.callback(connection.close)
@@ -74,9 +71,11 @@ def check_readable(path: str) -> None:
 
 
 def _connect(path: str, mode: Literal["rwc", "ro"]) -> sqlite3.Connection:
+    # As Path.as_uri writes it, which since Python 3.14 loads the HTTP client of the standard library.
+    place = quote(os.fsencode(Path(path).as_posix().lstrip("/")))
     try:
         return sqlite3.connect(
-            f"{Path(path).as_uri()}?mode={mode}",
+            f"file:///{place}?mode={mode}",
             uri=True,
             timeout=BUSY_TIMEOUT_S,
             isolation_level=None,
@@ -91,6 +90,13 @@ def _check_place(file: Path) -> None:
     where, folder = str(file), file.parent
     if file.name == ":memory:":
         raise StorageError("not_a_file", "runs that live in memory are not durable", where, "name a file")
+    try:
+        file.stat()  # since Python 3.14, is_dir and exists do not tell what is closed from what is missing
+    except PermissionError as error:
+        fix = "let this user into the folders of the path"
+        raise StorageError("cannot_open", "a folder on the way to the file is closed", where, fix) from error
+    except OSError:
+        pass  # what else is wrong shows below
     if file.is_dir():
         raise StorageError("is_a_folder", "the path names a folder", where, "add the name of a file to it")
     if not folder.is_dir():

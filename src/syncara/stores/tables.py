@@ -165,11 +165,11 @@ def rows(connection: sqlite3.Connection, key: int, from_seq: int) -> list[Row]:
     found = connection.execute(
         """
         SELECT seq, count, body, checksum FROM events
-        WHERE execution = ?1 AND seq + count > ?2 AND seq >= coalesce(
-            (SELECT max(seq) FROM events WHERE execution = ?1 AND seq <= ?2), 0)
+        WHERE execution = :key AND seq + count > :from_seq AND seq >= coalesce(
+            (SELECT max(seq) FROM events WHERE execution = :key AND seq <= :from_seq), 0)
         ORDER BY seq
         """,
-        (key, from_seq),
+        {"key": key, "from_seq": from_seq},
     )
     return [Row(seq, count, body or _blob(connection, key, seq), checksum) for seq, count, body, checksum in found]
 
