@@ -126,9 +126,11 @@ class MultiStepProcessor(Opening):
     def create_batch(self, handler: str, items: Iterable[Any], batch_size: int = 5, *, name: str = "") -> str:
         """Make a definition with one step for each item, at most `batch_size` at the same time; returns its id.
 
-        A failing item leaves the others alone. See templates/generated.py for how items become params.
+        A failing item leaves the others alone. An item that is a dict is the step's params. Any other is the value of
+        the only param that the handler needs, or takes at all: `"a"` is `{"message": "a"}` for `log`. Where there is no
+        such one, as with a handler that declares no params, the step is given `{"item": "a"}`.
         """
-        return self.define(batch(handler, list(items), batch_size, name))
+        return self.define(batch(handler, list(items), batch_size, name, schema=self.handler_schema))
 
     def validate(self, workflow_id: str) -> list[Problem]:
         """Everything that keeps the definition from running; empty when it can."""

@@ -55,6 +55,41 @@ async def test_a_batch_takes_items_of_any_shape(bot: MultiStepProcessor) -> None
     assert ["completed"] * 3 + ["failed"] == [str(step.status) for step in run.steps.values()]
 
 
+@pytest.mark.parametrize(
+    ("code", "params"),
+    [
+        ('log:["Bayam 5 ikat","Tempe 20 papan"]:3', [{"message": "Bayam 5 ikat"}, {"message": "Tempe 20 papan"}]),
+        ('send_message:["Hello",{"text":"Hi"}]', [{"text": "Hello"}, {"text": "Hi"}]),
+        ('send_message:["Ketik /daftar <nama>"]', [{"text": "Ketik /daftar <nama>"}]),
+        ("delay:[0,0.01]", [{"seconds": 0}, {"seconds": 0.01}]),
+    ],
+)
+async def test_an_item_can_be_the_value_of_the_only_param_that_is_needed(
+    bot: MultiStepProcessor, code: str, params: list[dict[str, Any]]
+) -> None:
+    """There is only one that it can be."""
+    reply = await bot.process_reply(f"[MULTISTEP:BATCH_PROCESS:{code}]", chat_id=5)
+    run = await bot.wait(reply.execution_ids[0], 30)
+
+    assert ExecutionStatus.COMPLETED == run.status
+    assert params == [step.params for step in bot.get_workflow(run.workflow_id).steps]
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ('set_context:["a"]', "invalid_params"),
+        ('log:["Halo <nama>"]', "blank"),
+        ('get_context:["`<key>`"]', "blank"),
+    ],
+)
+async def test_an_item_that_cannot_be_meant_so_is_refused(bot: MultiStepProcessor, code: str, found: str) -> None:
+    """It may be several params, or is a blank that nobody filled in."""
+    errors = bot.check_reply(f"[MULTISTEP:BATCH_PROCESS:{code}]", chat_id=5).errors
+
+    assert {found} == {each.code for each in errors}
+
+
 async def test_a_batch_may_have_ten_thousand_items(bot: MultiStepProcessor) -> None:
     """All of them run, and each result is kept."""
     reply = await batch(bot, list(range(10_000)))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -53,6 +55,7 @@ def saying(params: str) -> str:
         ("[MULTISTEP:CREATE_WORKFLOW:Tea:Hot:1.800]", "suspicious_number"),
         ("[MULTISTEP:CREATE_WORKFLOW:Tea:Hot:2:40]", "suspicious_number"),
         (r"[MULTISTEP:CREATE_WORKFLOW:Tea\_time]", "suspicious_text"),
+        ("[MULTISTEP:CREATE_WORKFLOW:Tea:`hot`]", "suspicious_text"),
         ("[MULTISTEP:CREATE_WORKFLOW:Tea &amp; milk]", "suspicious_text"),
         ("[MULTISTEP:CREATE_WORKFLOW:Te\u200ba]", "suspicious_text"),
         (r'[MULTISTEP:EXECUTE:workflow_id:{"folder":"C:\backup"}]', "suspicious_text"),
@@ -111,6 +114,89 @@ def test_what_only_looks_odd_is_taken(bot: MultiStepProcessor, text: str) -> Non
     assert [] == codes(bot, text)
 
 
+@pytest.mark.parametrize(
+    ("meant", "forgotten"),
+    [
+        ("Ketik /daftar <nama> untuk ikut", "Halo <nama>, ketik /daftar untuk ikut"),
+        ("Type /register <name> <email>", "Type /help. Dear <name>, welcome"),
+        ("/pesan@dapur_bot <menu>, [jumlah]", "Pesanan <menu> di /pesan"),
+        ("Reply `/book` [date] [time]", "You are booked for [date]"),
+        ("Map<String, List<Int>> is a type", "Put a <Int> into the list"),
+        ("rows[name] is a cell", "Totalnya Rp<total> saja"),
+        ("Tulis `Halo <nama>` di baris pertama", "Tulis ` Halo <nama> di baris pertama"),
+        ("Start with:\\n```\\nDear [Name]\\n```", "Start with:\\nDear [Name]"),
+        ("`{name}`", "{name}"),
+        ("`AT&amp;T` is how it looks in HTML", "AT&amp;T calls"),
+        ("<b>Tom &amp; Jerry</b>", "Tom &amp; Jerry"),
+        ("<blockquote>Selamat pagi</blockquote>", "<salam> Selamat pagi"),
+        ("Isi: ______ (tulis nama)", "Diskon ___% hari ini"),
+        ("Peserta:\\n1. ____\\n2. ____", "Halo ____, apa kabar?"),
+        ("Ana\\n________\\nKetua", "Ketua ________ hadir"),
+        ("Choose coffee/tea/... yourself", "Join at https://example.com/..."),
+        ("See `https://example.com/...`", "See https://example.com/order/<id>"),
+        ("Ganti YOUR_API_KEY dengan kunci Anda", "Hai YOUR_NAME, ini kuncimu"),
+    ],
+)
+@pytest.mark.parametrize(
+    "form",
+    [
+        HEAD + '[MULTISTEP:ADD_STEP:workflow_id:Tell:send_message:{"text":"TEXT"}]',
+        '[MULTISTEP:QUICK_WORKFLOW:Tea:[{"name":"A","handler":"notification","params":{"message":"TEXT"}}]]',
+        HEAD + "[MULTISTEP:ADD_STEP:workflow_id:A:parallel_group:"
+        '{"tasks":[{"name":"B","handler":"log","params":{"message":"TEXT"}}]}]',
+    ],
+    ids=["step", "quick", "group"],
+)
+def test_what_people_are_to_see_is_no_blank(bot: MultiStepProcessor, meant: str, forgotten: str, form: str) -> None:
+    """How a command is used, types, forms, keys of their own; what an author forgot to fill in is refused beside it."""
+    reply = bot.check_reply(form.replace("TEXT", forgotten), chat_id=5)
+
+    assert [] == codes(bot, form.replace("TEXT", meant))
+    assert ["suspicious_text" if "&amp;" in forgotten else "blank"] == [each.code for each in reply.errors]
+    assert reply.errors[0].fix.endswith(", or put it between backticks if people are to see it so")
+
+
+@pytest.mark.parametrize(
+    ("meant", "forgotten"),
+    [
+        ("Membalas /daftar <nama>", "Menyapa <nama>"),
+        ("Fills in `Dear [name]`", "Writes to [name]"),
+        ("`<name>`", "<name>"),
+        (r"A `\_` in Markdown", r"A \_ in Markdown"),
+    ],
+)
+def test_a_description_is_read_by_people(bot: MultiStepProcessor, meant: str, forgotten: str) -> None:
+    """The backticks that the note asks for are not found odd themselves, as they are around other descriptions."""
+    assert [] == codes(bot, f"[MULTISTEP:CREATE_WORKFLOW:Tea:{meant}]")
+    assert 1 == len(codes(bot, f"[MULTISTEP:CREATE_WORKFLOW:Tea:{forgotten}]"))
+
+
+@pytest.mark.parametrize(
+    ("handler", "params"),
+    [
+        ("api_call", '{"url":"https://example.com/`<id>`"}'),
+        ("api_call", '{"url":"https://example.com","json":{"name":"/register <name>"}}'),
+        ("database_operation", '{"operation":"find","collection":"list<name>"}'),
+        ("database_operation", '{"operation":"find","collection":"notes","query":{"text":"`<text>`"}}'),
+        ("file_operation", '{"operation":"read","file_path":"`[name].txt`"}'),
+        ("send_message", '{"text":"Hi","chat_id":"/chat <id>"}'),
+        ("set_context", '{"key":"`<key>`","value":1}'),
+    ],
+)
+def test_in_what_a_step_acts_on_a_blank_is_a_blank(tmp_path: Path, handler: str, params: str) -> None:
+    """Neither backticks nor a command before it make it one that is meant; and nothing is said of backticks."""
+    with closing(MultiStepProcessor(tmp_path / "bot.db")) as bot:
+        reply = bot.check_reply(f"{HEAD}[MULTISTEP:ADD_STEP:workflow_id:A:{handler}:{params}]", chat_id=5)
+
+    assert [("blank", "write what belongs there")] == [(each.code, each.fix) for each in reply.errors]
+
+
+@pytest.mark.parametrize("text", ["C:\\backup", "Te\u200ba"])
+def test_backticks_hide_no_character_that_nobody_writes(bot: MultiStepProcessor, text: str) -> None:
+    """What comes of a mistake in JSON is one between backticks too."""
+    assert ["suspicious_text"] == codes(bot, saying(f'{{"text":"Open `{text}`"}}'))
+
+
 def test_a_long_blank_is_not_repeated_whole(bot: MultiStepProcessor) -> None:
     """The first of it tells which it is."""
     reply = bot.check_reply(f"[MULTISTEP:CREATE_WORKFLOW:{'x' * 100}]", chat_id=5)
@@ -164,6 +250,8 @@ def test_a_placeholder_of_another_language_is_known(written: str, meant: str | N
         ('{"text":"Hi {{context.name}}"}', "suspicious_placeholder"),
         ('{"text":"Hi {name}"}', "suspicious_placeholder"),
         ('{"text":"Hi {nobody}"}', None),
+        ('{"text":"Write `{{name}}` where it belongs"}', None),
+        ('{"text":"Hi","chat_id":"`{{name}}`"}', "suspicious_placeholder"),
     ],
 )
 def test_a_reply_that_would_send_braces_is_refused(bot: MultiStepProcessor, params: str, code: str | None) -> None:

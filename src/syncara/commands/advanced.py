@@ -45,11 +45,13 @@ def quick_workflow(
 def batch_process(
     draft: Draft,
     handler: HandlerName,
-    items: Annotated[list[Any], Meta(min_length=1, description="the params of each step")],
+    items: Annotated[
+        list[Any], Meta(min_length=1, description="the params of each step, or the value of the only one it needs")
+    ],
     batch_size: Annotated[int, Meta(ge=1, le=PARALLEL_STEPS_MAX, description="how many may be under way at once")] = 5,
 ) -> Said:
     """Run one handler over many items; an item that fails leaves the others alone."""
-    return _run(draft, batch(handler, items, batch_size), {})
+    return _run(draft, batch(handler, items, batch_size, schema=draft.desk.handlers.schema), {})
 
 
 @command("MULTISTEP:SCHEDULED_WORKFLOW", "makes", example="[MULTISTEP:SCHEDULED_WORKFLOW:workflow_id:5m]")

@@ -33,12 +33,34 @@ _BLANK = re.compile(
     r"|\((?:isi|insert|masukkan|your|fill|enter)\b[^()]*\)",
     re.IGNORECASE,
 )
-_BLANK_WITHIN = re.compile(
+_ANGLED = (
     r"<(?!(?:/|b|i|u|s|a|p|em|strong|br|code|pre|li|ul|ol|h[1-6]|span|div|img|td|tr|table)\b)[^\W\d_][\w -]{0,40}>"
-    r"|\[(?:your|the|insert|enter|fill|name|customer|company|date|time|link|url|nama|isi|masukkan|tanggal|jam|jumlah"
-    r"|alamat|nomor|judul)\b[^\[\]{}\"]{0,40}\](?!\()|_{3,}|[/=]\.{3}(?!\w)|\bYOUR_[A-Z_]+\b",
+)
+_SQUARED = (
+    r"\[(?:your|the|insert|enter|fill|name|customer|company|date|time|link|url|nama|isi|masukkan|tanggal|jam|jumlah"
+    r"|alamat|nomor|judul)\b[^\[\]{}\"]{0,40}\](?!\()"
+)
+_BLANK_WITHIN = re.compile(
+    rf"{_ANGLED}|{_SQUARED}|_{{3,}}|[/=]\.{{3}}(?!\w)|\bYOUR_[A-Z_]+\b",
     re.IGNORECASE,
 )
+_BACKTICKED = re.compile(r"(?<!`)(?P<ticks>`{1,3})(?!`)[^`]+(?P=ticks)")
+"""People are to see it as it is written."""
+_USAGE = r"(?<![\w/.:<])`?/[a-z]\w*(?:@\w+)?(?![\w/])(?:`[^`\n]*`|[^\n.,:;!?]|[.,;!?](?=\S)|:(?![\s/])|(?<=[>\]]),)*+"
+"""A command that people type, as in `/register <name>`, and what follows it in its line up to the end of a clause."""
+_GLUED = r"(?<=[^\W\d_])(?<!\brp)(?:<[^<>\n]{0,60}>|\[[^\[\]\n]{0,60}\])"
+"""`List<Int>`, and not `Rp<total>`."""
+_LINE_TO_WRITE_ON = (
+    r"[^\s_][ \t]{0,8}:[ \t]{0,8}_{3,}|^[ \t]{0,8}(?:\d{1,3}[.)]|[-•*])[ \t]{0,8}_{3,}|^[ \t]{0,8}_{3,}(?=[ \t]*$)"
+)
+"""`Name: ____`, `1. ____`, and a line of nothing else. In the midst of a sentence, a word was left out."""
+_BLANK_WHERE_READ = re.compile(
+    rf"{_USAGE}|{_BACKTICKED.pattern}|(?P<url>://\S+)|{_GLUED}|{_LINE_TO_WRITE_ON}"
+    rf"|(?P<blank>{_ANGLED}|{_SQUARED}|_{{3,}}|\bYOUR_(?!\w*(?:KEY|TOKEN|SECRET|PASSWORD)\b)[A-Z_]+\b)",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""Takes along what is no blank in a text that people read. A key that is theirs is for them to put in."""
+_CLOSING_TAG = re.compile(r"</([a-z][\w-]*)>", re.IGNORECASE)
 _FILLER = re.compile(r"(?:[._…xX\s]|TO[D]O|TBD)+", re.IGNORECASE)
 """A blank in a field that needs a value, and a text like any other where people only read it."""
 _KEY_OF_PROSE = re.compile(
@@ -48,6 +70,12 @@ _KEY_OF_PROSE = re.compile(
 )
 _KEY_OF_NEEDED = re.compile(r"(?:id|name|url|uri|link|address|email|phone|token|key|path)s?$", re.IGNORECASE)
 """What does not work without a value, also within a text's data."""
+_KEY_OF_TEXT = re.compile(
+    r"(?:\w+_)?(?:text|message|title|content|description|caption|subject|summary|note|comment)s?", re.IGNORECASE
+)
+_KEYS_OF_STEPS = frozenset({"steps", "params", "tasks", "items"})
+_SAYING = frozenset({"send_message", "log", "notification"})
+_OR_BACKTICKS = ", or put it between backticks if people are to see it so"
 _REPEATED_CHARS_MAX = 40
 _NOTHING = re.compile(
     r"none|null|nil|n/?a|empty|undefined|-+|–|—|(?:tidak ada|kosong|tanpa|no|without|belum ada)"
@@ -81,7 +109,7 @@ def of_call(call: Call, command: Command, text: str) -> Iterator[CodeProblem]:
             _of_number(field, text[start:end])
             or _of_field(field, value, command)
             or _of_colons(field, text, (start, end), command)
-            or _of_texts(field, value)
+            or _of_texts(field, value, call)
         )
         if found is not None:
             code, message, fix = found
@@ -142,7 +170,7 @@ def _of_field(field: Field, value: Any, command: Command) -> _Suspicion | None:
         )
     if field.name == "description" and _AMOUNT.fullmatch(value) and _is_amount(value):
         return "suspicious_text", f"is {value!r}: was the field before it left out?", "leave a field empty with ::"
-    if WRAPPED.fullmatch(value):
+    if WRAPPED.fullmatch(value) and not (field.name == "description" and _BLANK.fullmatch(value.strip("`"))):
         return "suspicious_text", f"is {_repeated(value)}, with signs of Markdown around it", "write it without"
     if field.name == "condition" and (key := foreign_key(value)):
         return "suspicious_condition", f"reads {key} as a key of the context", "write len(…), or ['key'] for a key"
@@ -211,23 +239,46 @@ def _is_label(label: str, command: Command) -> bool:
     return field_of(command, label) is not None
 
 
-def _of_texts(field: Field, value: Any) -> _Suspicion | None:
+def _of_texts(field: Field, value: Any, call: Call) -> _Suspicion | None:
     """In any text of a field, also within JSON."""
     may_be_form = field.form != "rest" and field.refers is None
+    says = call.args.get("handler") in _SAYING
     for text, keys in _texts(value, (field.name,)):
-        blank = _BLANK.fullmatch(text) or _BLANK_WITHIN.search(text)
-        if blank is not None and may_be_form and not (_FILLER.fullmatch(text) and _is_prose(keys)):
-            message = f"has {_repeated(blank.group())}, a blank that was to be filled in"
-            return "blank", message, "write what belongs there"
-        if (entity := _ENTITY.search(text)) is not None:
-            return "suspicious_text", f"has {entity.group()}, an escape of HTML", "write the character itself"
+        read = _is_read(keys) or (says and keys == ("items",))
+        way_out = _OR_BACKTICKS if read else ""
+        blank = _blank(text, read=read) if may_be_form else None
+        if blank is not None and not (_FILLER.fullmatch(text) and _is_prose(keys)):
+            return (
+                "blank",
+                f"has {_repeated(blank)}, a blank that was to be filled in",
+                f"write what belongs there{way_out}",
+            )
+        plain = _BACKTICKED.sub("`", text) if read else text
+        if (entity := _ENTITY.search(plain)) is not None and not (read and _CLOSING_TAG.search(plain)):
+            return "suspicious_text", f"has {entity.group()}, an escape of HTML", f"write the character itself{way_out}"
         if _INVISIBLE.search(text) is not None:
             return "suspicious_text", "has a character that cannot be seen", "write it without"
         if (control := _CONTROL.search(text)) is not None:
             message = f"has the control character {control.group()!r}"
             return "suspicious_text", message, "in JSON, write two backslashes for one"
-        if field.form == "text" and (escape := _MARKDOWN.search(text)) is not None:
+        if field.form == "text" and (escape := _MARKDOWN.search(plain)) is not None:
             return "suspicious_text", f"has {escape.group()}, an escape of Markdown", "write it without the backslash"
+    return None
+
+
+def _blank(text: str, *, read: bool) -> str | None:
+    """What was to be filled in and is not. In a text that people only `read` it can be what they are to see."""
+    if (whole := _BLANK.fullmatch(text)) is not None:
+        return whole.group()
+    within = _BLANK_WITHIN.search(text)
+    if within is None or not read:
+        return within and within.group()
+    tags = {f"<{name}>" for name in _CLOSING_TAG.findall(text)}
+    for found in _BLANK_WHERE_READ.finditer(text):
+        if found["url"] and (within := _BLANK_WITHIN.search(found["url"])) is not None:
+            return within.group()
+        if found["blank"] and found["blank"] not in tags:
+            return found["blank"]
     return None
 
 
@@ -235,8 +286,13 @@ def _repeated(text: str) -> str:
     return repr(text if len(text) <= _REPEATED_CHARS_MAX else f"{text[: _REPEATED_CHARS_MAX - 1]}…")
 
 
+def _is_read(keys: tuple[str, ...]) -> bool:
+    """Whether it is the text of a step or of a definition, which does nothing but be read."""
+    return bool(keys) and _KEY_OF_TEXT.fullmatch(keys[-1]) is not None and _KEYS_OF_STEPS.issuperset(keys[:-1])
+
+
 def _is_prose(keys: tuple[str, ...]) -> bool:
-    """Whether people only read what stands there."""
+    """Whether anything may stand there: a text, or data."""
     return any(map(_KEY_OF_PROSE.fullmatch, keys)) and _KEY_OF_NEEDED.search(keys[-1]) is None
 
 
@@ -261,10 +317,9 @@ def of_draft(draft: Draft) -> Iterator[tuple[int, Problem]]:
     yield from _too_early(draft)
     for sheet in draft.sheets:
         keys = context_keys(draft, sheet)
-        names = list(sheet.names)
         for step in sheet.steps[sheet.stored :]:
             place = sheet.places.get(step.name)
-            found = None if place is None else _of_step(step, keys, names)
+            found = None if place is None else _of_step(step, keys, sheet)
             if place is not None and found is not None:
                 code, message, fix = found
                 yield place, Problem(code, f"step '{step.name}', field 'params'", message, fix)
@@ -291,27 +346,30 @@ def context_keys(draft: Draft, sheet: Sheet) -> set[str]:
     }
 
 
-def _of_step(step: Step, keys: Collection[str], names: list[str]) -> _Suspicion | None:
+def _of_step(step: Step, keys: Collection[str], sheet: Sheet) -> _Suspicion | None:
     if step.handler == CONDITION_CHECK:
         key = foreign_key(str(step.params.get("condition", "")))
         message = f"the condition reads {key} as a key of the context"
         return None if key is None else ("suspicious_condition", message, "write len(…)")
     if step.handler == DELAY:
         return None
-    for text, _ in _texts(step.params):
-        for found in FOREIGN.finditer(text) if _MAY_BE_FOREIGN.search(text) else ():
-            meant = meant_placeholder(found, keys, lambda name: _step_named(name, names))
+    for text, keys_to_text in _texts(step.params):
+        read = _is_read(keys_to_text)
+        plain = _BACKTICKED.sub("`", text) if read else text
+        for found in FOREIGN.finditer(plain) if _MAY_BE_FOREIGN.search(plain) else ():
+            meant = meant_placeholder(found, keys, lambda name: _step_named(name, sheet))
             if meant is not None:
                 message = f"{found.group()!r} in the params looks like a placeholder, and is read as something else"
-                return "suspicious_placeholder", message, f"write {meant}, or \\{{ for a brace that is text"
+                way_out = _OR_BACKTICKS if read else ""
+                return "suspicious_placeholder", message, f"write {meant}, or \\{{ for a brace that is text{way_out}"
     return None
 
 
-def _step_named(written: str, names: list[str]) -> str | None:
+def _step_named(written: str, sheet: Sheet) -> str | None:
     number = _STEP_ALIAS.fullmatch(written)
-    if number is not None and 0 < int(number[1]) <= len(names):
-        return names[int(number[1]) - 1]
-    return written if written in names else None
+    if number is not None and 0 < int(number[1]) <= len(sheet.steps):
+        return sheet.steps[int(number[1]) - 1].name
+    return written if written in sheet.names else None
 
 
 # Placeholders that are written in another way.
