@@ -15,7 +15,7 @@ from syncara.shortcodes import scan
 from syncara.shortcodes.outcome import Reply
 from syncara.shortcodes.paper import Paper
 from syncara.shortcodes.repair import TEXT_CHARS_MAX
-from syncara.shortcodes.repair.edits import Edit, Edited, Patch
+from syncara.shortcodes.repair.edits import Edit, Edited
 from syncara.shortcodes.repair.rounds import completed
 from syncara.shortcodes.repair.writing import write
 from syncara.stores.memory import MemoryStore
@@ -222,7 +222,6 @@ def test_a_step_is_corrected(bot: MultiStepProcessor, wrong: str, right: str) ->
         ),
         (HEAD + BOIL + "[MULTISTEP:EXECUTE:workflow_id: workflow_id]", HEAD + BOIL + RUN),
         (HEAD + BOIL + "[MULTISTEP:EXECUTE:workflow_id:{'a':1}", HEAD + BOIL + RUN.replace("]", ':{"a":1}]')),
-        (HEAD + BOIL + "[MULTISTEP:EXECUTE:workflow_id:dict(a=True)]", HEAD + BOIL + RUN.replace("]", ':{"a":true}]')),
         (HEAD + BOIL + '[JALANKAN:workflow_id:{a="b"}]', HEAD + BOIL + RUN.replace("]", ':{"a":"b"}]')),
         (
             HEAD + BOIL + '[MULTISTEP:EXECUTE:workflow_id:{"a":["b","c":1}]',
@@ -408,16 +407,16 @@ def _is_plain(text: str) -> bool:
 @pytest.mark.parametrize(
     ("edits", "text", "patches"),
     [
-        ([[Edit(0, 1, "A")]], "Abcdef", [Patch(0, 1, "A")]),
-        ([[Edit(0, 1, "A"), Edit(3, 4, "D")]], "AbcDef", [Patch(0, 1, "A"), Patch(3, 4, "D")]),
-        ([[Edit(0, 1, "AAA")], [Edit(5, 6, "D")]], "AAAbcDef", [Patch(0, 1, "AAA"), Patch(3, 4, "D")]),
-        ([[Edit(1, 3, "xyz")], [Edit(2, 3, "Y")]], "axYzdef", [Patch(1, 3, "xYz")]),
-        ([[Edit(1, 2, "X"), Edit(3, 4, "Y")], [Edit(0, 6, "-")]], "-", [Patch(0, 6, "-")]),
-        ([[Edit(1, 3, "X")], [Edit(0, 2, "-")]], "-def", [Patch(0, 3, "-")]),
-        ([[Edit(1, 4, "X"), Edit(2, 3, "Y")]], "aXef", [Patch(1, 4, "X")]),
+        ([[Edit(0, 1, "A")]], "Abcdef", [Edit(0, 1, "A")]),
+        ([[Edit(0, 1, "A"), Edit(3, 4, "D")]], "AbcDef", [Edit(0, 1, "A"), Edit(3, 4, "D")]),
+        ([[Edit(0, 1, "AAA")], [Edit(5, 6, "D")]], "AAAbcDef", [Edit(0, 1, "AAA"), Edit(3, 4, "D")]),
+        ([[Edit(1, 3, "xyz")], [Edit(2, 3, "Y")]], "axYzdef", [Edit(1, 3, "xYz")]),
+        ([[Edit(1, 2, "X"), Edit(3, 4, "Y")], [Edit(0, 6, "-")]], "-", [Edit(0, 6, "-")]),
+        ([[Edit(1, 3, "X")], [Edit(0, 2, "-")]], "-def", [Edit(0, 3, "-")]),
+        ([[Edit(1, 4, "X"), Edit(2, 3, "Y")]], "aXef", [Edit(1, 4, "X")]),
     ],
 )
-def test_edits_of_edits_are_patches_of_the_original(edits: list[list[Edit]], text: str, patches: list[Patch]) -> None:
+def test_edits_of_edits_are_patches_of_the_original(edits: list[list[Edit]], text: str, patches: list[Edit]) -> None:
     """What was changed bit by bit is known as stretches of the text as it came."""
     edited = Edited("abcdef")
     for each in edits:

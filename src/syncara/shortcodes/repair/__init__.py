@@ -1,4 +1,18 @@
-"""Corrections of codes that are wrong, tried out on paper before they are offered."""
+"""Corrections of codes that are wrong, tried out on paper before they are offered.
+
+`rounds` corrects, reads again and corrects what is still wrong; `correcting` decides what is done about each problem:
+
+- a code in the wrong place (in a sentence, too early, twice, in a circle, in another code): `placing`; a name that the
+  rest of the reply tells: `naming`;
+- a code that cannot be read, or not as it was meant: `reading` finds its command, `tool_calls` other shapes of a call,
+  `splitting` its pieces, `loose_json` the JSON in them, and `assigning` which piece is which field, by what `guesses`
+  says that a field can make of it;
+- a field that cannot be taken as it is: `mending`, with `steps` and `params` for what a step holds, `values` for
+  numbers, times and flags, `references` and `step_names` for what is named, `conditions` and `placeholders`.
+
+`known` is what there is to refer to, `words` (with words.toml) what words stand for, `writing` writes a code again, and
+`edits` keeps what stands in the place of what.
+"""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -18,7 +18,6 @@ from syncara.commands.registry import Command, Field
 from syncara.shortcodes.characters import COLONS
 from syncara.shortcodes.repair import words
 from syncara.shortcodes.repair.guesses import ALIASES, Guess, Guesser
-from syncara.shortcodes.repair.loose_json import pairs
 from syncara.shortcodes.repair.step_names import ALIAS
 from syncara.shortcodes.repair.words import field_of
 
@@ -48,13 +47,9 @@ _TRAILING = 3.0
 _JOINED_NUMBER = 1.5
 _JOINED = 1.6
 _JOINED_IN_A_SENTENCE = 0.4
-_JOINED_TIME = 0.1
-_JOINED_BY_FORM = {"json": 0.3, "names": 0.3, "moment": _JOINED_TIME, "number": _JOINED_TIME}
+_JOINED_BY_FORM = {"json": 0.3, "names": 0.3, "moment": 0.1}
 _LABEL = re.compile(r"\s*[\"'“*_]*([^\W\d][\w -]{0,30}?)[\"'”*_]*\s*(?:=>|=|:)\s*(.*)", re.DOTALL)
 _QUOTED = re.compile(r"\s*([\"'“‘])([^\n]*)[\"'”’]\s*")
-_RATIO, _ONE_OR_TWO = re.compile(r"[^\W\d][^:]*\d\Z"), re.compile(r"\d{1,2}")
-_CLOCK = re.compile(r"\d{1,2}:\d\d:\d\d")
-_HOUR, _MINUTE = re.compile(r"(?:.*\D)?(?:[01]?\d|2[0-3])", re.DOTALL), re.compile(r"[0-5]\d(?!\d).*", re.DOTALL)
 
 
 class Piece(NamedTuple):
@@ -80,8 +75,6 @@ def assign(command: Command, pieces: Sequence[Piece], text: str, guesser: Guesse
     twice = [one.value == other.value and one.value in ALIASES for one, other in itertools.pairwise(pieces)]
     pieces = [piece for piece, again in zip(pieces, [False, *twice], strict=False) if not again]
     labelled, rest = _by_label(command, list(pieces), text, guesser)
-    if rest and all(piece.value is None for piece in rest):
-        rest = []
     fields = [field for field in command.fields if field.name not in labelled]
     best = _in_order(fields, rest, text, guesser)
     if best is None or best.price > _NATURAL:
@@ -106,12 +99,8 @@ def _by_label(command: Command, pieces: list[Piece], text: str, guesser: Guesser
     pieces = _with_labels_joined(command, pieces, text)
     for number, piece in enumerate(pieces):
         if isinstance(piece.value, dict) and not piece.label and _is_fields(command, piece.value, number, pieces):
-            _keep_all(found, command, piece.value, guesser)
-            continue
-        row = pairs(piece.value) if isinstance(piece.value, str) else None
-        if row is not None and len(row) > 1 and all(field_of(command, key) for key in row):
-            for key, value in row.items():
-                _keep(found, field_of(command, key), value, guesser)
+            for name, value in fields_in(command, piece.value, guesser).items():
+                _keep(found, field_of(command, name), value, guesser)
             continue
         label, written = _label(piece, guesser)
         named = _field_of(command, label, written, guesser)
@@ -143,14 +132,26 @@ def _label(piece: Piece, guesser: Guesser) -> tuple[str, Any]:
     return found[1], found[2] if quoted is None else quoted[2]
 
 
-def _keep_all(found: dict[str, Any], command: Command, value: Mapping[str, Any], guesser: Guesser) -> None:
-    """The fields of an object; the members that are none belong to the field that takes an object."""
-    others = {key: each for key, each in value.items() if field_of(command, key) is None}
-    for key, each in value.items():
-        _keep(found, field_of(command, key), each, guesser)
-    takes = [field for field in command.positional if field.form == "json" and field.name not in found]
-    if others and len(takes) == 1:
-        _keep(found, takes[0], others, guesser)
+def fields_in(
+    command: Command, written: Mapping[str, Any], guesser: Guesser, also: Collection[str] = ()
+) -> dict[str, Any]:
+    """The fields in an object, by their names or other words; what is none belongs to the field that takes an object.
+
+    `also`: what may stand in the object besides the fields, and stays as it is.
+    """
+    exact = {*(field.name for field in command.fields), *also}
+    found = {key: value for key, value in written.items() if key in exact}
+    others = {key: value for key, value in written.items() if key not in exact}
+    for key in sorted(others, key=lambda key: guesser.handler(others[key]) is None):  # it tells what the params are
+        field = field_of(command, key)
+        if field is None or field.name in found or guesser.is_param(found.get("handler"), key):
+            continue
+        if field.refers != "handler" or guesser.handler(others[key]):
+            found[field.name] = others.pop(key)
+    takes = [field.name for field in command.positional if field.form == "json"]
+    if others and len(takes) == 1 and isinstance(inner := found.get(takes[0], {}), dict):
+        found[takes[0]] = {**inner, **others}
+    return found
 
 
 def _keep(found: dict[str, Any], field: Field | None, value: Any, guesser: Guesser) -> None:
@@ -165,32 +166,24 @@ def _keep(found: dict[str, Any], field: Field | None, value: Any, guesser: Guess
 
 def _is_fields(command: Command, value: dict[str, Any], number: int, pieces: Sequence[Piece]) -> bool:
     """Whether an object holds fields of the command, and is not itself the value of one."""
-    if not value:
-        return False
-    known = [field for key in value if (field := field_of(command, key)) is not None]
-    exact = {field.name for field in command.fields} & value.keys()
-    takes_json = [field for field in command.fields if field.form == "json" and not field.named]
-    if not takes_json:
-        return len(known) == len(value)
-    if len(known) == len(value) and not exact.isdisjoint({*ALIASES, "params"}):
-        return True
-    if len(exact) == len(value) > 1 and any(isinstance(value.get(field.name), dict | list) for field in takes_json):
-        return True
+    known = {field.name for key in value if (field := field_of(command, key)) is not None}
+    takes_json = {field.name for field in command.positional if field.form == "json"}
     required = {field.name for field in command.fields if field.required and field.refers not in _LATEST}
-    if required and required <= exact and number == len(pieces) - 1:
+    if takes_json and required and required <= value.keys():
         return True
-    named = {field.name for field in command.fields if field.named or field.name in ("timeout", "dependencies")}
-    if number < len(pieces) - 1 or len(known) < len(value) or not {field.name for field in known} <= named:
+    if not value or len(known) < len(value):
         return False
-    return bool(exact) or any(isinstance(piece.value, dict | list) for piece in pieces[:number])
+    if not takes_json or not value.keys().isdisjoint({*ALIASES, *takes_json}):
+        return True
+    options = {field.name for field in command.fields if field.named or field.name in ("timeout", "dependencies")}
+    return number == len(pieces) - 1 and known <= options
 
 
 def _with_labels_joined(command: Command, pieces: list[Piece], text: str) -> list[Piece]:
     """`name`, ` Tea`, `timeout`, ` 60` with the labels, which have become pieces of their own, at their values."""
     labels = [_lone_label(command, piece, text) for piece in pieces]
     places = [number for number, label in enumerate(labels[:-1]) if label and not labels[number + 1]]
-    spaced = [place for place in places if text[pieces[place].end + 1 : pieces[place].end + 2].isspace()]
-    if len(places) < 2 and not spaced:  # noqa: PLR2004 - a single one may be a value
+    if len(places) < 2:  # noqa: PLR2004 - a single one may be a value
         return pieces
     joined = []
     for number, piece in enumerate(pieces):
@@ -262,7 +255,7 @@ def _groups(
     guess = guesser.guess(field, pieces[start].value)
     if guess is not None:
         yield start + 1, guess
-    if not (field.form in ("names", "moment", "json", "number") or (field.form == "text" and field.refers is None)):
+    if not (field.form in ("names", "moment", "json") or (field.form == "text" and field.refers is None)):
         return
     extra, extra_of_text = 0.0, 0.0
     for stop in range(start + 2, len(pieces) + 1):
@@ -272,8 +265,6 @@ def _groups(
         if not isinstance(before.value, str) and field.form != "json":
             return
         written = text[pieces[start].start : after.end]
-        if field.form == "number" and not _CLOCK.fullmatch(written):
-            continue
         guess = _joined(field, written, pieces[start:stop], guesser)
         extra_of_text += _joint(before, after, text, guesser)
         extra += _JOINED_BY_FORM.get(field.form, 0)
@@ -293,12 +284,6 @@ def _joined(field: Field, written: str, pieces: Sequence[Piece], guesser: Guesse
 
 def _joint(before: Piece, after: Piece, text: str, guesser: Guesser) -> float:
     """The price of a colon that belongs to a text."""
-    if text[before.end : before.end + 3] == "://":
-        return 0
-    if _HOUR.fullmatch(str(before.value)) and _MINUTE.fullmatch(str(after.value)):
-        return _JOINED_TIME
-    if _RATIO.search(str(before.value)[-40:]) and _ONE_OR_TWO.fullmatch(str(after.value)):
-        return _JOINED_IN_A_SENTENCE
     price = _JOINED_IN_A_SENTENCE if text[before.end + 1 : before.end + 2].isspace() else _JOINED
     is_field = any(map(guesser.is_amount, (before.value, after.value))) or guesser.is_name(str(after.value))
     return price + (_JOINED_NUMBER if is_field else 0)
@@ -336,7 +321,6 @@ def _by_looks(fields: Sequence[Field], pieces: Sequence[Piece], guesser: Guesser
         return min(ways, key=lambda way: way[0])
 
     price, args = best(0, 0, 0)
-    price += _EMPTY * (len(pieces) - len(written))
     names = [name for name, _ in args]
     price += sum(_SKIPPED for place, field in enumerate(fields) if not field.named and _is_gap(fields, place, names))
     return None if math.isinf(price) else Way(price, dict(args))

@@ -67,26 +67,23 @@ _METHODS: tuple[tuple[str, str], ...] = (
     (rf"({_OPERAND})\s+(?:exists|is set|is defined|ada|tersedia)\b", r"\1 is not None"),
     (rf"typeof\s+({_OPERAND})\s*!=\s*\0\d+\0", r"\1 is not None"),
 )
-_QUOTED_PATH = re.compile(r"(['\"])(context\.[\w.]+)\1")
-_COMPARED_TEXT = re.compile(r"\0(\d+)\0(?=\s*(?:>=?|<=?)\s*\d)")
 _COMPARED = re.compile(r"(?:==|!=)\s*\Z")
 _NAME = re.compile(r"(?<![\w.\0])\$?([A-Za-z_]\w*)(?!\w|\s*\()")
 _ROOTS = {
-    "ctx": "context",
-    "konteks": "context",
-    "Context": "context",
-    "CONTEXT": "context",
-    "vars": "context",
-    "variables": "context",
-    "data": "context",
-    "step": "steps",
-    "Steps": "steps",
-    "langkah": "steps",
+    **dict.fromkeys(("context", "ctx", "konteks", "vars", "variables", "data"), "context"),
+    **dict.fromkeys(("steps", "step", "langkah"), "steps"),
 }
 _RESERVED = frozenset(
     {"context", "steps", "and", "or", "not", "in", "is", "if", "else", "true", "false", "null", "True", "False", "None"}
 )
-_STEP_ALIAS = re.compile(r"(?:step|langkah)s?_?(\d{1,4})(?:_?id)?", re.IGNORECASE)
+_STEP_ALIAS = re.compile(r"(?:step|langkah)s?_?\d{1,4}(?:_?id)?", re.IGNORECASE)
+_OF_STEP = r"(?=\.(?:status|data|result|output)\b)"
+_STEP = re.compile(
+    rf"\bsteps?\.\s*(?P<dotted>[^'\"\[\]<>=!&|()]+?){_OF_STEP}"
+    r"|\bsteps(?:\[|\.get\()(?P<mark>['\"])(?P<quoted>[^'\"]*)(?P=mark)[\])]"
+    rf"|(?<![\w.'\"\]])(?P<bare>[A-Za-z]\w*(?: \w+)*){_OF_STEP}",
+    re.IGNORECASE,
+)
 
 StepName = Callable[[str], str | None]
 """The step of a workflow that a text names, in whatever way."""
@@ -113,14 +110,7 @@ def is_fine(condition: str, step_name: StepName) -> bool:
 
 def _translated(written: str, keys: Collection[str], step_name: StepName) -> str:
     text = written.translate(_SMART).strip()
-    if len(text) > 1 and text[0] in "'\"" and text[-1] == text[0] and text[0] not in text[1:-1]:
-        text = text[1:-1]
     text = _PREFIX.sub("", _BRACES.sub(r"\1", text))
-    for key in keys:
-        if len(parts := words.parts(key)) > 1:  # `total price` for total_price
-            text = re.sub(
-                rf"(?<![\w.'\"]){r'[ _-]?'.join(map(re.escape, parts))}(?![\w'\"])", key, text, flags=re.IGNORECASE
-            )
     text = _with_named_steps(text, step_name)
     kept: list[str] = []
 
@@ -128,59 +118,30 @@ def _translated(written: str, keys: Collection[str], step_name: StepName) -> str
         kept.append(found.group())
         return f"\0{len(kept) - 1}\0"
 
-    text = _QUOTED_PATH.sub(r"\2", text)
     text = _TEXT.sub(keep, text)
     for pattern, replacement in (*_SIGNS, *_WORDS, *_METHODS):
         text = re.sub(pattern, replacement, text)
-    text = _TEXT.sub(keep, text)
     if (ternary := _TERNARY.match(text)) is not None:
         text = f"({ternary[2].strip()}) if ({ternary[1].strip()}) else ({ternary[3].strip()})"
-        text = re.sub(r"^\(true\) if (.*) else \(false\)$", r"\1", text)
-    text = _NAME.sub(lambda found: _name(found, keys, step_name), text)
-    text = _COMPARED_TEXT.sub(lambda found: _key_in_quotes(found, kept), text)
+    text = _NAME.sub(lambda found: _name(found, keys), text)
     text = re.sub(r"\s+", " ", text).strip()
     return re.sub(r"\0(\d+)\0", lambda found: kept[int(found[1])], text)
 
 
-_NAMED_STEP = re.compile(r"\bsteps?\.\s*([^'\"\[\]<>=!&|()]+?)\.(status|data|result|output)\b", re.IGNORECASE)
-_INDEXED_STEP = re.compile(r"\bsteps?\[\s*(\d+|[A-Za-z_]\w*)\s*\]")
-_BARE_STEP = re.compile(r"(?<![\w.'\"\]])([A-Za-z]\w*(?: \w+)*)\.(status|data|result|output)\b")
-_ALIASED_STEP = re.compile(
-    r"(?<![\w.'\"])((?:step|langkah)_?\d{1,4}(?:_?id)?)\.(status|data|result|output)\b", re.IGNORECASE
-)
-_QUOTED_STEP = re.compile(r"\bsteps\[(['\"])([^'\"]*)\1\]|\bsteps\.get\((['\"])([^'\"]*)\3\)")
-_RESULT = {"result": "data", "output": "data"}
-
-
 def _with_named_steps(text: str, step_name: StepName) -> str:
-    """Steps by the names that they have, in brackets."""
+    """Steps by the names that they have, in brackets, and what came of them as their data."""
 
     def named(found: re.Match[str]) -> str:
-        name, key = step_name(found[1].strip()), found[2].lower()
-        return found.group() if name is None else f"{_step(name)}.{_RESULT.get(key, key)}"
+        written = (found["dotted"] or found["quoted"] or "").strip()
+        name, head = step_name(written) if written else None, ""
+        if found["bare"]:
+            said = found["bare"].split(" ")
+            ends = (" ".join(said[start:]) for start in range(len(said)))
+            written = next((end for end in ends if step_name(end) == end or _STEP_ALIAS.fullmatch(end)), "")
+            name, head = step_name(written), found["bare"].removesuffix(written)
+        return found.group() if name is None else f"{head}{_step(name)}"
 
-    def only_named(found: re.Match[str]) -> str:
-        written = found[found.lastindex or 0]
-        name = step_name(f"step{int(written) + 1}" if written.isdigit() else written)
-        return found.group() if name is None else _step(name)
-
-    text = _NAMED_STEP.sub(named, text)
-    text = _ALIASED_STEP.sub(named, text)
-    text = _INDEXED_STEP.sub(only_named, text)
-    text = _BARE_STEP.sub(lambda found: named(found) if step_name(found[1]) == found[1] else found.group(), text)
-    text = _QUOTED_STEP.sub(lambda found: only_quoted(found, step_name), text)
-    return re.sub(r"(steps\['[^']*'\])\.(?:result|output)\b", r"\1.data", text)
-
-
-def _key_in_quotes(found: re.Match[str], kept: list[str]) -> str:
-    """`'n' > 3`: text that is compared with a number is a key."""
-    name = kept[int(found[1])][1:-1]
-    return f"context.get('{name}')" if name.isidentifier() else found.group()
-
-
-def only_quoted(found: re.Match[str], step_name: StepName) -> str:
-    name = step_name(found[2] or found[4] or "")
-    return found.group() if name is None else _step(name)
+    return re.sub(r"(steps\['[^']*'\])\.(?:result|output)\b", r"\1.data", _STEP.sub(named, text))
 
 
 def _step(name: str) -> str:
@@ -188,7 +149,7 @@ def _step(name: str) -> str:
     return f"steps['{escaped}']"
 
 
-def _name(found: re.Match[str], keys: Collection[str], step_name: StepName) -> str:
+def _name(found: re.Match[str], keys: Collection[str]) -> str:
     """A bare name as what it stands for: a root, a step, or a key of the context."""
     name = found[1]
     if name in _RESERVED:
@@ -196,6 +157,6 @@ def _name(found: re.Match[str], keys: Collection[str], step_name: StepName) -> s
     follows = found.string[found.end() : found.end() + 1]
     if name not in keys and _COMPARED.search(found.string, 0, found.start()) and follows not in (".", "["):
         return f"'{name}'"
-    if name in _ROOTS and name not in keys and follows in (".", "["):
-        return _ROOTS[name]
+    if name.casefold() in _ROOTS and name not in keys and follows in (".", "["):
+        return _ROOTS[name.casefold()]
     return f"context.get('{name}')"

@@ -65,14 +65,13 @@ def _is_whole(known: Known, found: reading.Reading) -> bool:
     """Whether a code at the end of a reply was written to its end, and only its bracket is missing."""
     written = known.paper.text[found.start : found.end]
     command, args = found.codes[0]
-    last_field = command.positional[-1] if command.positional else None
-    if last_field is not None and last_field.form == "json" and isinstance(args.get(last_field.name), dict | list):
-        return not isinstance(args[last_field.name], Unclosed) and written.rstrip().endswith(("}", "]"))
-    balanced = written.count("{") == written.count("}")
-    if found.complete or (written.endswith("]") and "{" in written and balanced):
-        return "{" not in written or "}" in written[-3:] or balanced
-    last = written.rpartition(":")[2].strip()
-    return last in ("workflow_id", "execution_id") and last in found.codes[0].args.values()
+    last = args.get(command.positional[-1].name) if command.positional else None
+    if isinstance(last, dict | list):
+        return not isinstance(last, Unclosed) and written.rstrip().endswith(("}", "]"))
+    if found.complete or written.endswith("]"):
+        return written.count("{") == written.count("}") or "}" in written[-3:]
+    end = written.rpartition(":")[2].strip()
+    return end in ("workflow_id", "execution_id") and end in args.values()
 
 
 def _corrected(known: Known, place: int, wrong: list[CodeProblem]) -> Iterator[Edit]:

@@ -7,15 +7,7 @@ from typing import NamedTuple
 
 
 class Edit(NamedTuple):
-    """What is put in the place of a stretch of the text as it is now."""
-
-    start: int
-    end: int
-    text: str
-
-
-class Patch(NamedTuple):
-    """What stands in the place of a stretch of the original."""
+    """What is put in the place of a stretch of a text."""
 
     start: int
     end: int
@@ -23,10 +15,10 @@ class Patch(NamedTuple):
 
 
 class Edited:
-    def __init__(self, original: str, patches: Iterable[Patch] = ()) -> None:
+    def __init__(self, original: str, patches: Iterable[Edit] = ()) -> None:
         self.original = original
         self.patches = list(patches)
-        """Disjoint, in their order."""
+        """What stands in the place of which stretches of the original: disjoint, in their order."""
 
     @property
     def text(self) -> str:
@@ -56,9 +48,9 @@ class Edited:
 
     def _apply(self, edit: Edit) -> None:
         """The patches that an edit touches become one with it."""
-        before: list[Patch] = []
-        touched: list[tuple[Patch, int, int]] = []
-        after: list[Patch] = []
+        before: list[Edit] = []
+        touched: list[tuple[Edit, int, int]] = []
+        after: list[Edit] = []
         for patch, (start, end) in zip(self.patches, self.places(), strict=True):
             if end <= edit.start:
                 before.append(patch)
@@ -76,4 +68,4 @@ class Edited:
         if touched and touched[-1][2] > edit.end:
             patch, at, _ = touched[-1]
             end, tail = patch.end, patch.text[edit.end - at :]
-        self.patches = [*before, Patch(start, end, head + edit.text + tail), *after]
+        self.patches = [*before, Edit(start, end, head + edit.text + tail), *after]

@@ -11,13 +11,12 @@ from syncara.commands.registry import Field
 from syncara.shortcodes.bind import choices, plain_type
 from syncara.shortcodes.repair import values, words
 from syncara.shortcodes.repair.known import Known
-from syncara.shortcodes.repair.loose_json import Hopeless, escaped_opener, pairs, read_loose
+from syncara.shortcodes.repair.loose_json import Hopeless, pairs, read_loose
 from syncara.shortcodes.repair.references import References
-from syncara.shortcodes.repair.step_names import ALIAS
+from syncara.shortcodes.repair.step_names import ALIAS, Reference
 from syncara.shortcodes.repair.words import plain
 
 _DIGITS = re.compile(r"[+-]?\d+(?:\.\d{1,2}|\.\d{4,})?")
-_ONE_COMMA = re.compile(r"\d,\d")
 _BRACKETS = re.compile(r"[\[\]{}]")
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)+|[a-z]{2,20}")
 _QUOTES = "\"'“”‘’"
@@ -26,9 +25,6 @@ _COMPARES = re.compile(r"[<>=]=?|\b(?:context|steps)[.\[]")
 _ASSIGNED = re.compile(r"\w+\s*=")
 _MEMBER = re.compile(r"[\"'“]\w+[\"'”]\s*[:=]\s*[\"'“{\[\d]")
 _WITHOUT_ITS_NAME = 5
-_UNLIKELY, _PARALLEL_USUAL = 2, 20
-_CALL = re.compile(r"\w*\((.*)\)", re.DOTALL)
-"""`dict(a=1)`, `(a=1)`"""
 _LIST_END = re.compile(r"[,;|\n]")
 
 
@@ -42,23 +38,22 @@ class Guess(NamedTuple):
 class Guesser:
     """For the code at one place of a reply."""
 
-    def __init__(self, known: Known, place: int) -> None:
+    def __init__(self, known: Known, place: int, name: object) -> None:
+        """`name`: of the step that the code adds."""
         self._known = known
         self._place = place
         self._references = References(known, place)
-        self._dependencies = known.dependencies(place, known.paper.calls[place].args.get("name"))
+        self._dependencies = known.dependencies(place, name)
 
     def guess(self, field: Field, written: Any, *, labelled: bool = False) -> Guess | None:
         """`labelled`: the name of the field stands before it."""
         if written is None:
             return None
-        if isinstance(written, str):
-            return self._from_text(field, written.strip(), labelled=labelled)
-        if isinstance(written, bool | int | float):
-            return self._from_text(
-                field, "true" if written is True else "false" if written is False else f"{written:g}"
-            )
-        return self._from_json(field, written)
+        if isinstance(written, dict | list):
+            return self._from_json(field, written)
+        if isinstance(written, int | float):
+            written = str(written).lower() if isinstance(written, bool) else str(values.whole(written))
+        return self._from_text(field, written.strip(), labelled=labelled)
 
     def _from_json(self, field: Field, written: Any) -> Guess | None:
         if field.form == "names":
@@ -68,32 +63,26 @@ class Guesser:
                 return None
             return self._names(list(map(str, written)), 0)
         if field.form == "moment" and isinstance(written, dict):
-            parts = [values.number(f"{amount} {unit}") for unit, amount in written.items()]
-            return None if None in parts or not parts else Guess(0.5, values.whole(sum(filter(None, parts))))
-        if field.form != "json":
-            return None
-        return self._from_other_json(field, written, plain_type(field.type))
+            return self._from_text(field, " ".join(f"{amount} {unit}" for unit, amount in written.items()))
+        return self._from_other_json(field, written) if field.form == "json" else None
 
     @staticmethod
-    def _from_other_json(field: Field, written: Any, kind: type) -> Guess | None:
+    def _from_other_json(field: Field, written: Any) -> Guess | None:
         """A list where an object belongs, or the other way round."""
+        kind = plain_type(field.type)
         if isinstance(written, kind):
             return Guess(0, written)
-        if kind is list and isinstance(written, dict):
-            inner = [value for value in written.values() if isinstance(value, list)]
-            if len(written) == 1 and inner:
+        if kind is list:
+            inner = list(written.values())
+            if len(inner) == 1 and isinstance(inner[0], list):
                 return Guess(1, inner[0])
-            if written and all(isinstance(value, dict) for value in written.values()):
-                named = field.name == "steps"
-                return Guess(2, [{"name": name, **value} if named else value for name, value in written.items()])
-            return Guess(3, [written])
-        if kind is dict and isinstance(written, list) and len(written) == 1:
-            bare = isinstance(written[0], str) and field.name == "params"
-            if bare or isinstance(written[0], dict):
-                return Guess(2, written if isinstance(written[0], dict) and field.name == "params" else written[0])
-        if field.name == "params" and isinstance(written, list) and all(isinstance(each, dict) for each in written):
-            return Guess(2, written)
-        return None
+            if not all(isinstance(each, dict) for each in inner):
+                return Guess(3, [written])
+            named = [{"name": name, **each} for name, each in written.items()]
+            return Guess(2, named if field.name == "steps" else inner)
+        only = written[0] if len(written) == 1 else None
+        is_meant = isinstance(only, dict) or (isinstance(only, str) and field.name == "params")
+        return Guess(2, only) if is_meant else None
 
     def _from_text(self, field: Field, written: str, *, labelled: bool = False) -> Guess | None:
         if not written:
@@ -148,14 +137,20 @@ class Guesser:
             msgspec.convert(found, field.type)
         except msgspec.ValidationError:
             return None
-        unlikely = _UNLIKELY if field.name == "max_parallel" and value > _PARALLEL_USUAL else 0
-        unlikely += 1 if _ONE_COMMA.fullmatch(written) else 0
-        return Guess(unlikely + (0 if _DIGITS.fullmatch(written) else 0.3), found)
+        return Guess(0 if _DIGITS.fullmatch(written) else 0.3, found)
 
     @staticmethod
     def is_amount(written: Any) -> bool:
         """Whether a text is but a number, with a unit or without."""
         return isinstance(written, str) and values.number(written) is not None
+
+    def handler(self, written: Any) -> str | None:
+        """The handler that was meant."""
+        return self._known.handler(written) if isinstance(written, str) else None
+
+    def is_param(self, handler: Any, key: str) -> bool:
+        """Whether a handler takes a param of that name."""
+        return key in (self._known.params(self.handler(handler) or "") or {})
 
     def is_name(self, written: str) -> bool:
         """Whether a text is the name of something that fields refer to."""
@@ -188,9 +183,8 @@ class Guesser:
             return Guess(3.5, listed) if len(listed) > 1 and not _BRACKETS.search(written) else None
         if _MEMBER.match(written) and isinstance(braced := self.json_in(f"{{{written}"), dict):
             return Guess(0.5, braced)
-        inner = written if (called := _CALL.fullmatch(written)) is None else called[1]
-        paired = pairs(inner)
-        if paired is not None and (all(map(_is_param, paired)) or _ASSIGNED.match(inner)):
+        paired = pairs(written)
+        if paired is not None and (all(map(_is_param, paired)) or _ASSIGNED.match(written)):
             return Guess(1, paired)
         return Guess(3, written.strip(_QUOTES)) if field.name == "params" and written[0] not in "{[" else None
 
@@ -198,10 +192,6 @@ class Guesser:
     def json_in(written: str) -> Any:
         """What a text says as JSON; the text itself when it says none."""
         text = written.strip()
-        if text[:1] in _QUOTES and text[1:2] in ("{", "["):
-            text = text[1:].rstrip(_QUOTES)
-        if escaped_opener(text):
-            text = re.sub(r"\\+([\"'])", r"\1", text)
         if text[:1] not in ("{", "["):
             return written
         try:
@@ -215,10 +205,9 @@ class Guesser:
         match field.refers:
             case "workflow" | "execution":
                 resolve = self._references.workflow if field.refers == "workflow" else self._references.execution
-                if written in known.handlers or values.number(written) is not None:
-                    return Guess(3, written)
-                meant = resolve(written)
-                return Guess(2, written) if meant is None else Guess(meant.price, meant.name)
+                meant = resolve(written) or Reference(written, 2)
+                unlikely = written in known.handlers or values.number(written) is not None
+                return Guess(3 if unlikely else meant.price, meant.name)
             case "handler":
                 handler = known.handler(written)
                 if handler is not None:
@@ -238,4 +227,4 @@ class Guesser:
 
 def _is_param(word: str) -> bool:
     """Whether handlers have a param of that name, or of what the word stands for."""
-    return plain(word) in words.table("params") or word in words.names("params")
+    return plain(word) in words.table("params")

@@ -27,26 +27,20 @@ _NEXT_ITEM = re.compile(r"\s+[\"“](?=[^\s,\]])|\s*,\s*(?:[\"'“”„‟‘�
 KEY_CHARS_MAX = 80
 _MEMBER_IN_TEXT = re.compile(r"\s*(?:\}\s*,\s*\{|,)\s*[\"“”][\w$.-]{1,60}[\"“”]\s*:\s*(?=[\"“”{\[\d]|true|false|null)")
 _MEMBER_AT_ONCE = re.compile(r"[\"“”][\w$.-]{1,60}[\"“”]\s*:\s*(?=[\"“”{\[\d]|true|false|null)")
+_COMMENT = re.compile(r"\s*(?://|/\*|#)")
 _WEAK_CLOSER = re.compile(r"\s*[:\]]")
 _CLOSERS = re.compile(rf"\s*[{CLOSING}\\]+\s*(?=[:,;|{{»{CLOSING}]|//|#|$|\n)|\s*$")
 _NEXT_FIELD = re.compile(r"\s*:(?!//)")
 _CLOSERS_AT_END = re.compile(r"\s*[}\]]+(?=\s*(?::(?!//)[^{}]*)?\]?\s*$)")
-_SURE_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_NUMBER = r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?"
+_SURE_NUMBER = re.compile(_NUMBER)
 _THOUSANDS = re.compile(r"\d{1,3}\.\d\d0")
 _UNDERSCORED = re.compile(r"\d+(?:_\d+)+")
-_WORDS: dict[str, Any] = {
-    "true": True,
-    "false": False,
-    "null": None,
-    "none": None,
-    "nil": None,
-    "undefined": None,
-}
+_WORDS = {"true": True, "false": False, **dict.fromkeys(("null", "none", "nil", "undefined"))}
 _BARE_END = re.compile(rf"[,;]\s*(?:{_NEXT_KEY})|\s+(?=[\"'“][^\"'”\n]{{1,60}}[\"'”]\s*[:=])|[}}\]\n]|[,;]\s*$|$")
 _BARE_ITEM_END = re.compile(r"[,\]}\n]|$")
 _SURE = re.compile(
-    r"(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|(?:true|false|null|none|undefined)\b)"
-    r"(?=\s*(?:[,;}\]:\n\"'“]|//|/\*|#|$))",
+    rf"(?:{_NUMBER}|(?:{'|'.join(_WORDS)})\b)(?=\s*(?:[,;}}\]:\n\"'“]|//|/\*|#|$))",
     re.IGNORECASE,
 )
 _TIME = re.compile(r"\d{1,2}:\d\d\s*[,}\"']")
@@ -59,12 +53,6 @@ _BLANK = re.compile(r"\.{3}|…|_{2,}|<[^<>]*>")
 
 class Hopeless(Exception):
     """Not even a guess can be made."""
-
-
-class Ambiguous(str):
-    """A number that may be a fraction or thousands, as it was written; what takes it tells which."""
-
-    __slots__ = ()
 
 
 class Unclosed(dict[str, Any]):
@@ -116,20 +104,12 @@ class _Reader:
 
     def _members(self, depth: int) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        listed = False
         while True:
             char = self._skip()
-            if char == "]" and listed:
-                self.pos, listed = self.pos + 1, False
-                continue
-            lost = not char or (char == "]" and not self._is_stray("]")) or self._is_next_field(found)
+            lost = not char or char == "]" or self._is_next_field(found)
             if lost or (char == "{" and found and "[" in self._open):
                 self.unclosed = True
                 return found
-            if char == "{" and found:
-                self._go_on_as_list(found, depth)
-                listed = True
-                continue
             if char in "},;]":
                 self.pos += 1
                 if char == "}":
@@ -139,12 +119,6 @@ class _Reader:
             if key in found:
                 raise Hopeless
             found[key] = self._value(depth, in_object=True)
-
-    def _go_on_as_list(self, found: dict[str, Any], depth: int) -> None:
-        """One object follows another as the value of a key: the bracket before them was forgotten."""
-        key = next(reversed(found))
-        before = found[key] if isinstance(found[key], list) else [found[key]]
-        found[key] = [*before, self.container(depth + 1)]
 
     def _items(self, depth: int) -> list[Any]:
         found: list[Any] = []
@@ -164,10 +138,6 @@ class _Reader:
                 continue
             found.append(self._value(depth, in_object=False))
 
-    def _is_stray(self, bracket: str) -> bool:
-        """Whether a closing bracket of another kind stands within an object, and the object goes on after it."""
-        return bracket == "]" and "[" not in self._open and _NEXT_MEMBER.match(self._text, self.pos + 1) is not None
-
     def _is_next_field(self, found: Any) -> bool:
         """A colon after a value: the brackets before it were forgotten, and the next field of the code follows."""
         return bool(found) and _NEXT_FIELD.match(self._text, self.pos) is not None
@@ -177,22 +147,16 @@ class _Reader:
         return "{" in self._open and _MEMBER_AT_ONCE.match(self._text, self.pos) is not None
 
     def _key(self) -> str:
-        text = self._text
-        if text[self.pos] in _QUOTES:
-            end = next((at for at in self._quotes(text[self.pos]) if _COLON.match(text, at + 1)), None)
-            bare = _KEY.match(text, self.pos + 1)
-            if end is not None and (bare is None or bare.end() >= end):
-                key, self.pos = _unescaped(text[self.pos + 1 : end]), end + 1
-            elif bare is not None:
-                key, self.pos = bare.group(), bare.end()
-            else:
-                raise Hopeless
-        else:
-            bare = _KEY.match(text, self.pos)
-            if bare is None:
-                raise Hopeless
+        text, is_quoted = self._text, self._text[self.pos] in _QUOTES
+        closing = (at for at in self._quotes(text[self.pos]) if _COLON.match(text, at + 1)) if is_quoted else iter(())
+        end, bare = next(closing, None), _KEY.match(text, self.pos + is_quoted)
+        if end is not None and (bare is None or bare.end() >= end):
+            key, self.pos = _unescaped(text[self.pos + 1 : end]), end + 1
+        elif bare is not None:
             key, self.pos = bare.group(), bare.end()
             self.pos += text[self.pos : self.pos + 1] in tuple(_QUOTES)
+        else:
+            raise Hopeless
         colon = _COLON.match(text, self.pos)
         if colon is None:
             raise Hopeless
@@ -238,9 +202,7 @@ class _Reader:
         if weak is not None:
             self.pos = weak + 1
             return _unescaped(text[start:weak])
-        end = _NEXT_MEMBER.search(text, start) if in_object else None
-        if end is None or text[end.start() : end.start() + 1] not in ",; \n" or "," not in end.group():
-            end = _CLOSERS_AT_END.search(text, start)
+        end = _CLOSERS_AT_END.search(text, start)
         self.pos = len(text) if end is None else end.start()
         return _unescaped(text[start : self.pos].rstrip(_QUOTES))
 
@@ -251,9 +213,7 @@ class _Reader:
             return True
         if not in_object:
             return _NEXT_ITEM.match(text, after) is not None
-        if _AFTER_COMMA.match(text, after) or re.match(r"\s*(?://|/\*|#)", text[after : after + 20]):
-            return True
-        if _MEMBER_AT_ONCE.match(text, after):
+        if _AFTER_COMMA.match(text, after) or _COMMENT.match(text, after) or _MEMBER_AT_ONCE.match(text, after):
             return True
         return text[after : after + 1].isspace() and _NEXT_MEMBER.match(text, after) is not None
 
@@ -261,18 +221,13 @@ class _Reader:
         """A value without quotes."""
         text = self._text
         sure = _SURE.match(text, self.pos)
-        grouped = sure is not None and in_object and _GROUPED.match(text, sure.end())
-        if sure is not None and not grouped and not _TIME.match(text, self.pos):
+        is_grouped = sure is not None and in_object and _GROUPED.match(text, sure.end())
+        if sure is not None and not is_grouped and not _TIME.match(text, self.pos):
             self.pos = sure.end()
             return _plain_value(sure.group())
         end = (_BARE_END if in_object else _BARE_ITEM_END).search(text, self.pos)
         assert end is not None
-        stop = end.start()
-        written = text[self.pos : stop].strip()
-        comment = re.search(r"\s(?://|#)", written)
-        if comment is not None:
-            written = written[: comment.start()].strip()
-        self.pos = stop
+        written, self.pos = text[self.pos : end.start()].strip(), end.start()
         if not written or _BLANK.fullmatch(written):
             raise Hopeless
         return _plain_value(written)
@@ -283,7 +238,7 @@ def _plain_value(written: str) -> Any:
     if written.casefold() in _WORDS:
         return _WORDS[written.casefold()]
     if _THOUSANDS.fullmatch(written):
-        return Ambiguous(written)
+        return written  # a fraction or thousands: what takes it tells which
     if _SURE_NUMBER.fullmatch(written):
         return float(written) if re.search(r"[.eE]", written) else int(written)
     if _UNDERSCORED.fullmatch(written):

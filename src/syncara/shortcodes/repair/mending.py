@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 
 from syncara.commands.registry import Command, Field
 from syncara.core.errors import SyncaraError
-from syncara.core.limits import SECONDS_MAX
 from syncara.core.model import ExecutionStatus
-from syncara.shortcodes.repair import params, placeholders, values, words
+from syncara.shortcodes.repair import params, placeholders, words
 from syncara.shortcodes.repair.guesses import Guesser
 from syncara.shortcodes.repair.known import Known
-from syncara.shortcodes.repair.loose_json import Ambiguous
-from syncara.shortcodes.repair.references import References
-from syncara.shortcodes.repair.step_names import Dependencies, StepNames
+from syncara.shortcodes.repair.step_names import StepNames
 from syncara.shortcodes.repair.steps import StepMender
 
 
 def mend(known: Known, place: int, command: Command, args: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of the code at a place of the reply. What cannot be told stays as it is."""
-    guesser = Guesser(known, place)
-    references, dependencies = References(known, place), known.dependencies(place, args.get("name"))
+    guesser = Guesser(known, place, args.get("name"))
     found = {
         field.name: value
         for field in command.fields
-        if field.name in args
-        and (value := _field(field, args[field.name], guesser, references, dependencies)) is not None
+        if field.name in args and (value := _field(field, args[field.name], guesser)) is not None
     }
     steps = StepMender(known, guesser, known.steps(place))
     match command.shortcode:
@@ -43,40 +39,21 @@ def mend(known: Known, place: int, command: Command, args: Mapping[str, Any]) ->
         case "MULTISTEP:LIST_EXECUTIONS":
             _listed(found)
         case "MULTISTEP:WHY":
-            _step_of_run(known, args, found)
+            _step_of_run(known, found)
         case "MULTISTEP:HELP":
             shortcode = words.command(str(found.get("command", "")).rpartition(":")[2], list(known.commands))
             found["command"] = shortcode.partition(":")[2] if shortcode else None
-    return {name: _settled(value) for name, value in found.items() if value is not None}
+    return {name: value for name, value in found.items() if value is not None}
 
 
-def _settled(value: Any) -> Any:
-    """With what may be a fraction as one, where nothing says that it is not."""
-    if isinstance(value, Ambiguous):
-        return float(value)
-    if isinstance(value, dict):
-        return {key: _settled(each) for key, each in value.items()}
-    return [_settled(each) for each in value] if isinstance(value, list) else value
-
-
-def _field(field: Field, value: Any, guesser: Guesser, references: References, dependencies: Dependencies) -> Any:
+def _field(field: Field, value: Any, guesser: Guesser) -> Any:
     """A field's value; None: it is to be left out."""
-    if isinstance(value, str) and field.refers in ("workflow", "execution"):
-        meant = references.workflow(value) if field.refers == "workflow" else references.execution(value)
-        return value if meant is None else meant.name
-    if field.form == "names" and isinstance(value, list):
-        steps = dependencies.of([str(each) for each in value])
-        return value if steps is None else steps[0] or None
-    if field.form == "moment" and isinstance(value, str):
-        return values.moment(value) or value
-    if field.form == "moment" and isinstance(value, int | float) and value > SECONDS_MAX:
-        return values.moment(f"{value:.0f}") or value
-    try:
-        msgspec.convert(value, field.type)
-    except msgspec.ValidationError:
-        guess = guesser.guess(field, value)
-        return value if guess is None else guess.value
-    return value
+    if field.refers not in ("workflow", "execution") and field.form not in ("names", "moment"):
+        with suppress(msgspec.ValidationError):
+            msgspec.convert(value, field.type)
+            return value
+    guess = guesser.guess(field, value)
+    return value if guess is None else guess.value
 
 
 def _batch(known: Known, found: dict[str, Any]) -> None:
@@ -117,28 +94,15 @@ def _listed(found: dict[str, Any]) -> None:
     written = found.pop("status", None)
     if not isinstance(written, str):
         return
-    known = [str(status) for status in ExecutionStatus]
-    number = values.number(written)
-    if number is not None and "page" not in found:
-        found["page"] = values.whole(number)
-    elif words.plain(written) not in words.words("empty", "all") | words.words("empty", "words"):
-        found["status"] = words.meaning("values", written, known) or written
+    if words.plain(written) not in words.words("empty", "all") | words.words("empty", "words"):
+        found["status"] = words.meaning("values", written, list(map(str, ExecutionStatus))) or written
 
 
-def _step_of_run(known: Known, args: Mapping[str, Any], found: dict[str, Any]) -> None:
-    """The step of a run by its name; also where it stands in the place of the run."""
-    latest = _steps_of(known, "execution_id")
-    written = args.get("execution_id")
-    if "step" not in args and isinstance(written, str) and (step := latest.called(written)) is not None:
-        found["execution_id"], found["step"] = "execution_id", step
-    elif isinstance(found.get("step"), str):
-        steps = _steps_of(known, str(found.get("execution_id", "execution_id")))
-        found["step"] = steps.called(found["step"]) or found["step"]
-
-
-def _steps_of(known: Known, ref: str) -> StepNames:
+def _step_of_run(known: Known, found: dict[str, Any]) -> None:
+    """The step of a run by its name."""
     try:
-        run = known.draft.references.execution(ref)
-        return StepNames(() if run is None else known.draft.references.step_names(run))
+        run = known.draft.references.execution(str(found.get("execution_id")))
     except SyncaraError:
-        return StepNames(())
+        return
+    if run is not None and isinstance(found.get("step"), str):
+        found["step"] = StepNames(known.draft.references.step_names(run)).called(found["step"]) or found["step"]

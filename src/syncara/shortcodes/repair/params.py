@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from syncara.commands import COMMANDS
 from syncara.core.placeholders import compile_params
 from syncara.handlers.web import METHODS
 from syncara.shortcodes.bind import choices, plain_type
@@ -15,22 +16,10 @@ from syncara.shortcodes.repair import values, words
 from syncara.shortcodes.repair.known import Param
 from syncara.shortcodes.repair.loose_json import Hopeless, Unclosed, pairs, read_loose
 
-OPTIONS = (
-    "timeout",
-    "dependencies",
-    "condition",
-    "retries",
-    "retry_delay",
-    "save_as",
-    "run_when",
-    "on_error",
-    "on_crash",
-)
+_, _, _, _, *_OPTIONS = COMMANDS["MULTISTEP:ADD_STEP"].fields  # behind the workflow, the name, the handler, the params
+OPTIONS = [field.name for field in _OPTIONS]
 """Fields of a step that are written among its params by mistake."""
 _MISFIT: Any = object()
-_WRAPPERS = ("params", "args", "arguments", "parameters", "input", "config", "options", "payload")
-_PAIRED = {"find": ("data", "query"), "delete": ("data", "query"), "insert": ("query", "data")}
-"""For an operation, the param that it does not take, and what was meant by it."""
 _QUOTES = "\"'“”‘’"
 
 _NARROW = ("query", "headers", "form")
@@ -62,10 +51,10 @@ def mend(schema: Schema, written: Any, *, name: str = "", said: Mapping[str, Any
     _place_pair(schema, found, extra)
     for key in list(extra):
         _place(schema, key, found, extra, options)
-    _place_leftovers(schema, found, extra)
     _mend_method(found)
-    _swap(schema, found)
-    _infer(schema, found, name)
+    if "operation" in schema and "operation" not in found:
+        operation = _operation([str(each) for each in choices(schema["operation"].type)], found, name)
+        found |= {"operation": operation} if operation else {}
     return Mended({**found, **extra}, options)
 
 
@@ -75,22 +64,9 @@ def _as_object(schema: Schema, written: Any) -> dict[str, Any] | None:
         paired = pairs(written)
         if paired is not None and all(_named(schema, key, schema) for key in paired):
             return paired
-        main = main_param(schema)
-        return None if main is None else {main.name: fitted(main, written)}
-    if isinstance(written, list):
-        lists = [param for param in schema.values() if plain_type(param.type) is list]
-        if len(lists) == 1:
-            return {lists[0].name: written}
-        if len(written) == 1 and isinstance(written[0], list | str | int | float):
-            return _as_object(schema, written[0])
-        return written[0] if len(written) == 1 and isinstance(written[0], dict) else None
     if not isinstance(written, dict):
         main = main_param(schema)
         return None if main is None else {main.name: fitted(main, written)}
-    for key in _WRAPPERS:
-        inner, others = written.get(key), [each for each in written if each != key]
-        if key not in schema and isinstance(inner, dict) and all(each in OPTIONS for each in others):
-            return {**inner, **{each: written[each] for each in others}}
     return written
 
 
@@ -121,36 +97,25 @@ def main_param(schema: Schema) -> Param | None:
 def _place(schema: Schema, key: str, found: dict[str, Any], extra: dict[str, Any], options: dict[str, Any]) -> None:
     """Find where a param belongs that the schema does not have."""
     value = extra[key]
-    if (
-        "seconds" in schema
-        and (unit := words.table("units").get(words.plain(key)))
-        and isinstance(value, int | float | str)
-    ):
-        amount = values.number(str(value))
-        if amount is not None:
-            found["seconds"] = values.whole(found.get("seconds", 0) + amount * float(unit[0]))
-            del extra[key]
-            return
+    unit = words.table("units").get(words.plain(key), ())
+    if "seconds" in schema and unit and (amount := values.number(str(value))) is not None:
+        found["seconds"] = values.whole(found.get("seconds", 0) + amount * float(unit[0]))
+        del extra[key]
+        return
     missing = {name: param for name, param in schema.items() if param.required and name not in found}
     free = {name: param for name, param in schema.items() if name not in found}
-    name = _named(missing, key, [value])
-    if name is None and key not in OPTIONS:
-        name = _named(free, key, [value], alike=1.0)
-    option = words.meaning("fields", key, OPTIONS, alike=1.0)
-    if name is None and option is not None:
+    name = _named(missing, key, [value]) or _named({} if key in OPTIONS else free, key, [value], alike=1.0)
+    option = None if name else words.meaning("fields", key, OPTIONS, alike=1.0)
+    if option is not None:
         options[option] = extra.pop(key)
-        return
-    name = name or _named(free, key, [value])
-    if name is not None:
+    elif name := name or _named(free, key, [value]):
         found[name] = fitted(schema[name], extra.pop(key))
 
 
 def _named(schema: Schema, key: str, values_of: Iterable[Any] = (), *, alike: float = words.ALIKE) -> str | None:
     """The param that a word stands for, if it can take what is written."""
     name = words.meaning("params", key, schema, alike=alike)
-    if name is None:
-        return name
-    return name if all(_fit(schema[name], value) is not _MISFIT for value in values_of) else None
+    return name if name and all(_fit(schema[name], value) is not _MISFIT for value in values_of) else None
 
 
 def _place_pair(schema: Schema, found: dict[str, Any], extra: dict[str, Any]) -> None:
@@ -160,22 +125,6 @@ def _place_pair(schema: Schema, found: dict[str, Any], extra: dict[str, Any]) ->
         found["key"], found["value"] = extra.popitem()
 
 
-def _place_leftovers(schema: Schema, found: dict[str, Any], extra: dict[str, Any]) -> None:
-    missing = [param for param in schema.values() if param.required and param.name not in found]
-    if len(extra) == 1 and len(missing) == 1 and _fit(missing[0], next(iter(extra.values()))) is not _MISFIT:
-        found[missing[0].name] = fitted(missing[0], extra.popitem()[1])
-    elif extra and found.get("operation") == "insert" and "data" in schema and "data" not in found:
-        found["data"] = dict(extra)
-        extra.clear()
-
-
-def _swap(schema: Schema, found: dict[str, Any]) -> None:
-    """`find` with `data` means its query, and `insert` with a query its data."""
-    wrong, right = _PAIRED.get(str(found.get("operation")), ("", ""))
-    if wrong in found and right in schema and right not in found and "data" in schema:
-        found[right] = found.pop(wrong)
-
-
 def _mend_method(found: dict[str, Any]) -> None:
     """`FETCH` for `GET`; the type of the param does not say what there is."""
     written = found.get("method")
@@ -183,32 +132,20 @@ def _mend_method(found: dict[str, Any]) -> None:
         found["method"] = words.meaning("values", written, METHODS) or written
 
 
-def _infer(schema: Schema, found: dict[str, Any], name: str) -> None:
-    """What is missing, and follows from the rest or from the name of the step."""
-    missing = [param for param in schema.values() if param.required and param.name not in found]
-    for param in missing:
-        if param.name == "operation":
-            operation = _operation([str(each) for each in choices(param.type)], found, name)
-            if operation is not None:
-                found["operation"] = operation
-        elif param.name == "seconds" and (amount := values.number(name)) is not None:
-            found["seconds"] = values.whole(amount)
-
-
-_WRITES = {"data": ("insert",), "content": ("write", "append")}
+_BY_PARAMS: tuple[tuple[set[str], tuple[str, ...]], ...] = (
+    ({"data", "query"}, ("update",)),
+    ({"data"}, ("insert",)),
+    ({"content"}, ("write", "append")),
+    (set(), ("find", "read", "delete")),
+)
+"""The operations that go with other params."""
 
 
 def _operation(known: list[str], found: Mapping[str, Any], name: str) -> str | None:
+    """The operation that was left out: by the other params, and by the name of the step."""
+    able = [each for each in next(each for needed, each in _BY_PARAMS if needed <= found.keys()) if each in known]
     said = [words.meaning("values", word, known, alike=1.0) for word in words.parts(name)]
-    by_name = next((each for each in said if each is not None), None)
-    if "data" in found and "query" in found:
-        able = ["update"]
-    else:
-        able = next((list(each) for key, each in _WRITES.items() if key in found), ["find", "read", "delete"])
-    able = [each for each in able if each in known]
-    if by_name in able:
-        return by_name
-    return able[0] if able else None
+    return next((each for each in said if each in able), able[0] if able else None)
 
 
 # Types.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from syncara.commands.sheets import Sheet
 from syncara.core.graph import topological
@@ -16,8 +15,8 @@ from syncara.shortcodes.repair.known import ADD_STEP, CREATE, Known
 from syncara.shortcodes.repair.writing import write
 from syncara.shortcodes.scanner import Call
 
-EXECUTE = "MULTISTEP:EXECUTE"
 STEERING = ("MULTISTEP:CANCEL", "MULTISTEP:PAUSE", "MULTISTEP:RESUME", "MULTISTEP:UNSCHEDULE")
+"""A reply that starts a run hardly steers it at once: such a code in a sentence is talked about."""
 
 _MARKER = re.compile(r"[ \t]*(?:(?:[-*+•]|\d+[.)]|#+|>)[ \t]*)*[*_]*\Z")
 _FAMILY = re.compile(r"\[\w+:\s*")
@@ -39,18 +38,14 @@ def in_sentence(known: Known, place: int) -> Edit | None:
     before, after = text[line_start:start], text[end:line_end]
     if _WRAPPED.fullmatch(before) and _WRAPPED.fullmatch(after):
         return Edit(line_start, line_end, code)
-    if is_mentioned(text, start, end) or _is_of_this_reply(known, call):
+    started = [start.place for start in known.draft.starts if start.started.start_at is None]
+    is_of_this_reply = bool(started) and call.args.get("execution_id") == "execution_id"
+    if is_mentioned(text, start, end) or (is_of_this_reply and call.shortcode in STEERING):
         return Edit(start, end, f"`{code}`")
     head = "" if _MARKER.fullmatch(before) else "\n"
     stripped = len(before) - len(before.rstrip())
     gap = len(after) - len(after.lstrip())
     return Edit(start - (stripped if head else 0), end + gap, f"{head}{code}\n" if after.strip() else f"{head}{code}")
-
-
-def _is_of_this_reply(known: Known, call: Call) -> bool:
-    """Whether a run would be steered that the reply itself has just started: then the code is only talked about."""
-    started = [start.place for start in known.draft.starts if start.started.start_at is None]
-    return call.shortcode in STEERING and bool(started) and call.args.get("execution_id") == "execution_id"
 
 
 def fields_follow(text: str, end: int) -> bool:
@@ -75,15 +70,13 @@ def late_steps(known: Known, problems: Problems) -> Iterator[Edit]:
 
 
 def too_early(known: Known, place: int) -> Edit | None:
-    """A code before the workflow that it needs: moved behind its last step, or the workflow before it."""
+    """A code before the workflow that it needs: moved behind its last step."""
     calls = known.paper.calls
     if calls[place].args.get("workflow_id") != "workflow_id":
         return None
     made = [number for number, call in enumerate(calls) if call.shortcode == CREATE and number > place]
     if not made:
         return None
-    if calls[place].shortcode == ADD_STEP:
-        return _moved(known, made[0], place)
     following = [number for number in range(made[0], len(calls)) if calls[number].shortcode in (CREATE, ADD_STEP)]
     ends = [number for number in following if calls[number].shortcode == CREATE and number > made[0]]
     own = [number for number in following if not ends or number < ends[0]]
@@ -91,15 +84,12 @@ def too_early(known: Known, place: int) -> Edit | None:
 
 
 def _moved(known: Known, place: int, to: int) -> Edit:
-    """The stretch of the text in which a code is moved behind another one, or before it."""
+    """The stretch of the text in which a code is moved behind another one."""
     text, calls = known.paper.text, known.paper.calls
     start, end = _line_of(text, *calls[place].span)
     code = text[slice(*calls[place].span)]
-    if place < to:
-        stop = calls[to].span[1]
-        return Edit(start, stop, f"{text[end:stop]}\n{code}")
-    begin = calls[to].span[0]
-    return Edit(begin, end, f"{code}\n{text[begin:start].rstrip()}" + "\n" * text.endswith("\n", start, end))
+    stop = calls[to].span[1]
+    return Edit(start, stop, f"{text[end:stop]}\n{code}")
 
 
 def _line_of(text: str, start: int, end: int) -> tuple[int, int]:
@@ -119,10 +109,6 @@ def duplicate(known: Known, place: int) -> Edit | None:
     """The second step of a name: another name, or nothing where it is the same step again."""
     calls = known.paper.calls
     call, steps = calls[place], known.steps(place).positions
-    if isinstance(call.args.get("steps"), list):
-        return Edit(
-            *call.span, write(known.commands[call.shortcode], {**call.args, "steps": _renamed(call.args["steps"])})
-        )
     name = call.args.get("name")
     if _is_there(known, place) or any(each.args == call.args and each.shortcode == ADD_STEP for each in calls[:place]):
         return _dropped(known, place)
@@ -159,20 +145,6 @@ def _dropped(known: Known, place: int) -> Edit | None:
     return Edit(calls[0].span[0], after[1], text[slice(*after)])
 
 
-def _renamed(steps: list[Any]) -> list[Any]:
-    """Steps of a list, each with a name of its own."""
-    taken: set[str] = set()
-    found = []
-    for step in steps:
-        name = step.get("name") if isinstance(step, dict) else None
-        if isinstance(name, str) and name in taken:
-            number = next(number for number in range(2, len(steps) + 2) if f"{name} {number}" not in taken)
-            step = {**step, "name": f"{name} {number}"}  # noqa: PLW2901 - the same step, renamed
-        taken.add(step["name"] if isinstance(step, dict) and isinstance(step.get("name"), str) else "")
-        found.append(step)
-    return found
-
-
 def circle(known: Known, place: int) -> Iterator[Edit]:
     """Steps that wait for one another: none of them for one that comes after it, unless both orders are as likely."""
     sheet = next((each for each in known.draft.sheets if each.place == place), None)
@@ -181,15 +153,12 @@ def circle(known: Known, place: int) -> Iterator[Edit]:
     ahead = _ahead(sheet)
     if any(_is_mutual(sheet, name, target, known.prose) for name, later in ahead.items() for target in later):
         return
-    whole = known.paper.calls[place]
-    if isinstance(whole.args.get("steps"), list):
-        steps = [_waiting_less(step, ahead.get(step.get("name", ""), set())) for step in whole.args["steps"]]
-        yield Edit(*whole.span, write(known.commands[whole.shortcode], {**whole.args, "steps": steps}))
-        return
     for name, wrong in ahead.items():
         if (own := sheet.places.get(name)) is not None:
             call = known.paper.calls[own]
-            yield Edit(*call.span, write(known.commands[call.shortcode], _waiting_less(call.args, wrong)))
+            kept = [each for number, each in enumerate(call.args["dependencies"]) if number not in wrong]
+            args = {key: kept if key == "dependencies" else each for key, each in call.args.items()}
+            yield Edit(*call.span, write(known.commands[ADD_STEP], args))
 
 
 def _is_mutual(sheet: Sheet, name: str, place: int, prose: str) -> bool:
@@ -205,13 +174,6 @@ def _first_mention(name: str, prose: str) -> int:
     """Where prose has the first of the words of a name; -1: nowhere."""
     found = [prose.casefold().find(word) for word in words.parts(name) if len(word) > 2]  # noqa: PLR2004 - `of` is everywhere
     return min((at for at in found if at >= 0), default=-1)
-
-
-def _waiting_less(step: Mapping[str, Any], wrong: set[int]) -> dict[str, Any]:
-    """The fields of a step without those of its dependencies, by their places among them, that are wrong."""
-    kept = [each for number, each in enumerate(step.get("dependencies", ())) if number not in wrong]
-    others = {key: value for key, value in step.items() if key != "dependencies"}
-    return {**others, "dependencies": kept} if kept else others
 
 
 def _ahead(sheet: Sheet) -> dict[str, set[int]]:
@@ -251,18 +213,12 @@ def nested(known: Known, place: int) -> Edit | None:
     if _FAMILY.fullmatch(before) is not None:
         return Edit(outer.span[0], end, text[slice(*inner.span)])
     command = known.commands.get(outer.shortcode)
-    if command is None:
+    if command is None or _FIRST_FIELD.fullmatch(before) is None:
         return None
-    if _FIRST_FIELD.fullmatch(before) is None:
-        return Edit(outer.span[0], end, f"{before.rstrip(' :')}]\n{text[slice(*inner.span)]}")
-    if outer.shortcode == EXECUTE and _starts(known, inner):
-        return Edit(outer.span[0], end, text[slice(*inner.span)])
     refers = next((field.refers for field in command.fields if field.required and field.refers), None)
     alias = f"{refers}_id" if refers in ("workflow", "execution") else ""
     makes = "execution" if _starts(known, inner) else "workflow"
     own = inner.args.get("workflow_id") if refers == "workflow" and makes == "execution" else None
-    if known.commands[inner.shortcode].kind == "reads":
-        own = inner.args.get(f"{refers}_id", alias)
     outside = f"{before}{own or alias}{closing.group()}"
     return Edit(outer.span[0], end, outside if own else f"{text[slice(*inner.span)]}\n{outside}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -11,21 +12,19 @@ from syncara.shortcodes.characters import CLOSING, COLONS
 from syncara.shortcodes.repair import tool_calls, words
 from syncara.shortcodes.repair.assigning import Piece, assign
 from syncara.shortcodes.repair.guesses import ALIASES, Guesser
-from syncara.shortcodes.repair.known import ADD_STEP, CREATE, Known
+from syncara.shortcodes.repair.known import ADD_STEP, Known
 from syncara.shortcodes.repair.loose_json import Hopeless
 from syncara.shortcodes.repair.splitting import Cleaned, cleaned, split
 from syncara.shortcodes.repair.words import plain
 
 _PAIRS = dict(zip("[{(<«［【〔「『｛（＜《〈⟦〖", "]})>»］】〕」』｝）＞》〉⟧〗", strict=True))
-_ENTITY_OPENERS = ("&#91;", "&lbrack;", "&lsqb;", "&#x5b;", "&#x5B;", "&lt;", "&#123;", "&lpar;", "&#40;")
+_OPENER_BEFORE = re.compile(r"(?:«|&#?\w+;)\Z")
 _HEAD = re.compile(r"(?:[^\w]|_)*")
 _WORD = re.compile(r"[^\W\d_](?:[\w-]*[^\W_])?")
 _SEPARATOR = re.compile(
     rf"[*_\"'`]*\s*(?:(?P<mark>->|→|=>|::|[{COLONS}|,;/.=(>{{]|\s-\s)\s*|(?P<end>[{CLOSING}])|(?P<space>\s))"
     r"(?:(?P<emphasis>[*_`]+)(?![^:\n]*(?P=emphasis)))?"
 )
-_AROUND = re.compile(r"[ \t]*(?:\*{1,3}|_{1,3}|~~|`|\"|'|“|”|‘|’|«|»|&quot;|</?(?:b|i|u|s|em|strong|p|span|q)>)")
-_BEFORE = re.compile(r"(?:\*{1,3}|_{1,3}|~~|`|\"|'|“|”|‘|’|«|»|&quot;|<(?:b|i|u|s|em|strong|p|span|q)>)[ \t]*\Z")
 _LINK = re.compile(r"\([^\s()]*\)")
 _STRAYS = re.compile(r"(?:[ \t]*\\?[\]})>])+|(?:&#93;|&rbrack;|&rsqb;|&gt;)+")
 _SEPARATORS = (":", "|", ";", ",", "->", "→", "/", ".", "=")
@@ -137,57 +136,38 @@ def _codes(
     known: Known, place: int, command: Command, pieces: Sequence[Piece], text: str
 ) -> tuple[float, list[Said]] | None:
     """The code that the pieces make, and its price; where they hold a list of steps, one for each."""
-    guesser = Guesser(known, place)
+    guesser = Guesser(known, place, known.paper.calls[place].args.get("name"))
     is_one = any(isinstance(piece.value, str) and piece.value in known.handlers for piece in pieces)
-    steps = _steps(command, pieces) if ADD_STEP in known.commands and not is_one else None
+    steps = None if is_one else _steps(command, pieces)
     if steps is None:
         way = assign(command, pieces, text, guesser)
         return None if way is None else (way.price, [Said(command, way.args)])
     others, listed = steps
-    found: list[Said] = []
-    if command.shortcode != ADD_STEP:
-        way = assign(command, others, text, guesser)
-        if way is None:
-            return None
-        found, others = [Said(command, way.args)], [Piece(0, 0, "workflow_id")]
-    for step in listed:
-        way = assign(known.commands[ADD_STEP], [*others, Piece(0, 0, step)], text, guesser)
-        if way is None:
-            return None
-        found.append(Said(known.commands[ADD_STEP], way.args))
-    return 0, found
+    ways = [assign(command, [*others, Piece(0, 0, step)], text, guesser) for step in listed]
+    found = [Said(command, way.args) for way in ways if way is not None]
+    return (0, found) if len(found) == len(ways) else None
 
 
 def _steps(command: Command, pieces: Sequence[Piece]) -> tuple[list[Piece], list[dict[str, Any]]] | None:
-    """A list of steps among the pieces of a command that takes none, and the other pieces."""
-    if command.shortcode not in (ADD_STEP, CREATE):
-        return None
-    for piece in pieces:
-        listed, rest = piece.value, []
-        if isinstance(listed, dict) and isinstance(listed.get("steps"), list) and command.shortcode == CREATE:
-            rest = [piece._replace(value={key: value for key, value in listed.items() if key != "steps"})]
-            listed = listed["steps"]
-        named = isinstance(listed, list) and all(isinstance(each, dict) and "name" in each for each in listed)
-        if named and listed:
-            return [*rest, *(other for other in pieces if other is not piece)], listed
+    """A list of steps among the pieces of ADD_STEP, which takes one, and the other pieces."""
+    for piece in pieces if command.shortcode == ADD_STEP else ():
+        listed = piece.value
+        if listed and isinstance(listed, list) and all(isinstance(each, dict) and "name" in each for each in listed):
+            return [other for other in pieces if other is not piece], listed
     return None
 
 
 def _begin(text: str, start: int) -> int:
     """With the bracket before it that was written as an entity, or is of a kind that codes hardly begin with."""
-    before = text[max(0, start - _CHARS_BEFORE) : start]
-    if before.endswith("«"):
-        return start - 1
-    entity = next((entity for entity in _ENTITY_OPENERS if before.endswith(entity)), "")
-    return start - len(entity)
+    before = _OPENER_BEFORE.search(text, max(0, start - _CHARS_BEFORE), start)
+    return start if before is None or html.unescape(before.group()) not in _PAIRS else before.start()
 
 
 def _opener(text: str, start: int) -> str:
     """The bracket that a code begins with; none: it stands there without."""
     at = start + (1 if text.startswith("\\", start) else 0)
-    if text.startswith(_ENTITY_OPENERS, at):
-        return "["
-    return text[at] if text[at] in _PAIRS else ""
+    opener = html.unescape(text[at : at + _CHARS_BEFORE])[0]
+    return opener if opener in _PAIRS else ""
 
 
 def _with_handler(pieces: Sequence[Piece], handler: str) -> Sequence[Piece]:
@@ -211,11 +191,6 @@ def _around(text: str, reading: Reading, limit: int) -> Reading:
         end = link.end()
     if text.endswith("\\", 0, start):
         start -= 1
-    while before := _BEFORE.search(text, max(0, start - _CHARS_BEFORE), start):
-        after = _AROUND.match(text, end, limit)
-        if after is None:
-            break
-        start, end = before.start(), after.end()
     return reading._replace(start=start, end=end)
 
 
@@ -229,8 +204,7 @@ def _missing_handler(known: Known, pieces: Sequence[Piece]) -> str:
     said = known.handler(before[-1]) if _IDENTIFIER.fullmatch(before[-1]) else None
     meant = known.handler_of(values[place], before[-1])
     is_name = said is None or (before[0] in ALIASES and said != meant)
-    behind = any(known.handler(value) == meant for value in values[place:] if isinstance(value, str))
-    return meant if meant is not None and is_name and not behind else ""
+    return meant if meant is not None and is_name else ""
 
 
 # The head.
@@ -263,30 +237,24 @@ def _head(text: str, known: Known) -> _Head | None:
 
 def _weigh(found: Sequence[tuple[str, str, int]], family: int, stop: int, known: Known) -> _Head | None:
     """The words up to `family` as a family's name, and those up to `stop` as a command's."""
-    if any(mark not in (" ", " - ", "-") for _, mark, _ in found[family : stop - 1]):
-        return None
-    if any(mark not in (" ", " - ", "-") for _, mark, _ in found[: max(0, family - 1)]):
+    inside = [*found[: max(0, family - 1)], *found[family : stop - 1]]
+    if any(mark not in (" ", " - ", "-") for _, mark, _ in inside):
         return None
     name = plain("".join(word for word, _, _ in found[:family]))
     families = {shortcode.partition(":")[0] for shortcode in known.commands}
-    alike = (
-        max(((words.similarity(name, plain(each)), each) for each in families), default=(0, "")) if name else (0, "")
-    )
-    near = alike[1] if alike[0] >= words.ALIKE - 0.05 else ""
-    other = 1.2 if name in words.table("things") else 0.5
-    score = 1.0 if not name else 3.0 if alike[0] == 1 else 2.0 if near else other
+    near = words.nearest(name, sorted(families), words.ALIKE - 0.05) if name else None
+    if near is not None:
+        score = 3.0 if plain(near) == name else 2.0
+    else:
+        score = 1.2 if name in words.table("things") else 0.5 if name else 1.0
     written = "_".join(word for word, _, _ in found[family:stop])
     own = [each for each in known.commands if each.partition(":")[0] == near]
     shortcode = words.command(written, own) or words.command(written, list(known.commands))
     handler = "" if shortcode or ADD_STEP not in known.commands else known.handler(written) or ""
-    if shortcode is None and not handler:
-        return None
     if shortcode is not None:
         score += 3 if plain(shortcode.partition(":")[2]) == plain(written) else 2
-    else:
-        score += 1.5 if name else 0
+    elif not handler:
+        return None
     _, mark, end = found[stop - 1]
     separator = {"：": ":", "﹕": ":", "︰": ":", "∶": ":", "::": ":", ">": ":", "": ":"}.get(mark, mark)
-    if mark == "{":
-        separator = ":"
     return _Head(score, shortcode or ADD_STEP, handler, separator.strip() or " ", end)

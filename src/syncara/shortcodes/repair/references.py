@@ -64,12 +64,9 @@ class References:
             return Reference("workflow_id", price) if len(self._known.stored) == 1 else None
         if len(made) == 1:
             return Reference(self._call(made[0]), price)
-        if written not in others:
+        if written not in others or len(others) != len(made):
             return None
-        if len(others) == len(made):  # one for each, in their order
-            return Reference(self._call(made[list(others).index(written)]), price)
-        before = [sheet for sheet in made if sheet.place < others[written]]
-        return Reference(self._call((before or made)[-1]), price)
+        return Reference(self._call(made[list(others).index(written)]), price)  # one for each, in their order
 
     def _call(self, sheet: Sheet) -> str:
         """How the code refers to a workflow that the reply makes."""

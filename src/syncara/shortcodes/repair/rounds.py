@@ -9,7 +9,7 @@ import msgspec
 from syncara.shortcodes.paper import Found, Paper
 from syncara.shortcodes.problems import CodeProblem
 from syncara.shortcodes.repair import correcting
-from syncara.shortcodes.repair.edits import Edited, Patch
+from syncara.shortcodes.repair.edits import Edit, Edited
 from syncara.shortcodes.repair.words import is_nothing
 from syncara.shortcodes.scanner import scan
 
@@ -29,7 +29,7 @@ def completed(paper: Paper, read: Read) -> list[CodeProblem]:
     return [_with_example(found.problem, own.get(found.place)) for found in paper.found]
 
 
-def _corrected(paper: Paper, read: Read) -> list[Patch]:
+def _corrected(paper: Paper, read: Read) -> list[Edit]:
     edited, now, seen = Edited(paper.text), paper, {paper.text}
     for _ in range(ROUNDS_MAX):
         edited.apply(correcting.edits(now))
@@ -43,7 +43,7 @@ def _corrected(paper: Paper, read: Read) -> list[Patch]:
     return edited.patches
 
 
-def _checked(paper: Paper, patches: list[Patch], read: Read) -> list[Patch]:
+def _checked(paper: Paper, patches: list[Edit], read: Read) -> list[Edit]:
     """Those in which nothing is wrong any more, also without the others."""
     for _ in range(CHECKS_MAX):
         if not patches:
@@ -75,7 +75,7 @@ def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
 # Which correction is told with which problem.
 
 
-def _by_place(paper: Paper, patches: list[Patch]) -> dict[int, Patch | None]:
+def _by_place(paper: Paper, patches: list[Edit]) -> dict[int, Edit | None]:
     """The patch of each code that is wrong, by its number; each patch is that of some code."""
     places = dict.fromkeys(found.place for found in paper.found) if paper.calls else {}
     own = {place: _patch_of(paper.calls[place].span, patches) for place in places}
@@ -87,23 +87,23 @@ def _by_place(paper: Paper, patches: list[Patch]) -> dict[int, Patch | None]:
     return own
 
 
-def _patch_of(span: tuple[int, int], patches: Iterable[Patch]) -> Patch | None:
+def _patch_of(span: tuple[int, int], patches: Iterable[Edit]) -> Edit | None:
     return next((patch for patch in patches if _overlap((patch.start, patch.end), span)), None)
 
 
-def _join(text: str, own: dict[int, Patch | None], other: Patch) -> None:
+def _join(text: str, own: dict[int, Edit | None], other: Edit) -> None:
     """Make a patch part of the one that is nearest to it."""
     nearest = min(
         (patch for patch in own.values() if patch is not None), key=lambda patch: abs(patch.start - other.start)
     )
     first, last = sorted((nearest, other))
-    joined = Patch(first.start, last.end, f"{first.text}{text[first.end : last.start]}{last.text}")
+    joined = Edit(first.start, last.end, f"{first.text}{text[first.end : last.start]}{last.text}")
     for place, patch in own.items():
         if patch == nearest:
             own[place] = joined
 
 
-def _loses_a_field(paper: Paper, found: Found, patch: Patch | None) -> bool:
+def _loses_a_field(paper: Paper, found: Found, patch: Edit | None) -> bool:
     """Whether a correction drops the very field that is wrong, or makes text of it.
 
     A word for nothing may go, and so may a field of a command that only looks.
@@ -120,7 +120,7 @@ def _loses_a_field(paper: Paper, found: Found, patch: Patch | None) -> bool:
     return all(problem.field not in call.args for call in scan(patch.text, commands))
 
 
-def _with_example(problem: CodeProblem, patch: Patch | None) -> CodeProblem:
+def _with_example(problem: CodeProblem, patch: Edit | None) -> CodeProblem:
     if patch is None:
         return msgspec.structs.replace(problem, example="")
     return msgspec.structs.replace(problem, example=patch.text, replaces=(patch.start, patch.end))

@@ -22,17 +22,14 @@ _QUOTES = {'"': '"', "'": "'", "“": '”"“', "‘": "’'‘", "„": '“�
 _LABEL = re.compile(r"([^\W\d]\w*)\s*(?:=>|=)\s*(?=[\[{])")
 _LABEL_WITH_COLON = re.compile(r"[\"']?([^\W\d]\w*)[\"']?\s*(?:=>|=|:)\s*(?=[\[{])")
 _PLACEHOLDER_ID = re.compile(r"\{{1,2}[\w.]+\}|[\[{<(]{1,2}\s*[$%]?[^\W\d][\w .,-]*[\]})>]{1,2}(?=\s*[:|,;\]})>]|\s*$)")
-_BARE_LIST = re.compile(r"\[\s*(?![\"'“‘{\[\d\]-]|true\b|false\b|null\b)[^\]\[{}]*\]")
+_STRAYS = re.compile(r"[\]}]+(?=\s*:\s*[^\s\]])")
 _TEXT = r"[\"'“]([^\"'“”{}:]*)[\"'”]"
 _TEXTS = re.compile(rf"\{{(?:\s*{_TEXT}(?:\s*,)?)+\s*\}}")
 """`{"text"}` and `{"One", "Two"}`"""
-_NEEDLESS = re.compile(r"[,;\s]+(?=[\]:])|\s*(?://|#|--)[^\n\]]*(?=\]\s*(?:\n|$))")
 _OTHER_SEPARATOR = re.compile(r"[,;|]\s*(?=[\w\"'=]+\s*[\]:,;|])")
 """Behind JSON, before a plain field."""
 _ESCAPE = re.compile(r"\\([:\[\]\\])")
-_GOES_ON = re.compile(r"[ \t]*(?:[:|,\]}\[{]|$)")
 _BLANK_END = re.compile(r"[ \t]*(?:[*_`\"'”|]|</\w+>)*[ \t.!]*(?=\n|$)")
-_MORE = re.compile(r"[\]}]*\s*:(?=.*\])")
 
 
 class Cleaned(NamedTuple):
@@ -62,9 +59,7 @@ def cleaned(text: str, start: int, limit: int) -> Cleaned:
 
 def _kept(found: re.Match[str], slashes: int, *, in_markdown: bool) -> str:
     if found["slashes"]:
-        if slashes and len(found["slashes"]) == slashes:
-            return ""
-        return "\\" if slashes and len(found["slashes"]) == 2 * slashes + 1 else found["slashes"]
+        return "" if len(found["slashes"]) == slashes else found["slashes"]
     if found["bracket"]:
         return found["bracket"] if in_markdown else found.group()
     return html.unescape(found["entity"]) if found["entity"] else found["escaped"] or ""
@@ -106,7 +101,6 @@ class _Splitter:
         while True:
             pos = self._piece(pos)
             if pos >= len(text) or text[pos] == "\n":
-                self._trim()
                 return Split(self._pieces, min(pos, len(text)), not self._closer)
             if self._at_separator(pos):
                 pos += len(self._separator)
@@ -114,12 +108,6 @@ class _Splitter:
                 pos = other.end()
             elif text[pos] != " " or self._separator != " ":
                 return Split(self._pieces, pos, closed=True)
-
-    def _trim(self) -> None:
-        """A comma at the end of a code that is not closed separates it from the next."""
-        last = self._pieces[-1]
-        if self._closer and isinstance(last.value, str):
-            self._pieces[-1] = last._replace(value=last.value.rstrip(" ,;&") or None)
 
     def _skip(self, pos: int) -> int:
         while pos < len(self._text) and self._text[pos].isspace():
@@ -141,9 +129,8 @@ class _Splitter:
             self._pieces.append(Piece(start, start, None))
             return start
         label = (_LABEL if self._separator in ":=" else _LABEL_WITH_COLON).match(text, start)
-        label = None if self._separator == "=" else label
         at = start if label is None else label.end()
-        if text[at] in "{[" and not _PLACEHOLDER_ID.match(text, at) and not _BARE_LIST.match(text, at):
+        if text[at] in "{[" and not _PLACEHOLDER_ID.match(text, at):
             end = self._json(start, at, "" if label is None else label[1])
             if end is not None:
                 return end
@@ -172,10 +159,8 @@ class _Splitter:
     def _skip_strays(self, pos: int) -> int:
         """Past closing brackets too many, where fields follow them."""
         end = self._skip(pos) if self._separator != " " else pos
-        if self._separator != "," and (needless := _NEEDLESS.match(self._text, end)) is not None:
-            end = needless.end()
-        more = re.compile(r"[\]}]+(?=\s*:\s*[^\s\]])").match(self._text, end)
-        return end if more is None or "]" not in self._text[more.end() :] else self._skip(more.end())
+        strays = _STRAYS.match(self._text, end)
+        return end if strays is None or "]" not in self._text[strays.end() :] else self._skip(strays.end())
 
     def _quoted(self, start: int) -> int | None:
         """A text in quotes that ends where its quotes do."""
@@ -207,9 +192,7 @@ class _Splitter:
             elif char in "])" and depth:
                 depth -= 1
             elif char == "\n":
-                if not _GOES_ON.match(text, pos + 1):
-                    break
-                depth = 0
+                break
             pos += 1
         pos = min(pos, len(text))
         written = text[start:pos].strip()
@@ -224,5 +207,5 @@ class _Splitter:
         if not closer:
             return False
         if char in ("]", closer):
-            return _MORE.match(self._text[pos + 1 :].partition("\n")[0]) is None
+            return True
         return char in "]})>»】」）］" and _BLANK_END.match(self._text, pos + 1) is not None

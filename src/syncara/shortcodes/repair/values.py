@@ -80,13 +80,8 @@ class _Said:
         for section, do in (("numbers", self._number), ("multiples", self._multiple), ("units", self._with_unit)):
             if word in table(section):
                 return do(float(table(section)[word][0]))
-        rest = word.removeprefix("se")
-        if rest != word and rest in table("multiples"):
-            return self._number(1) and self._multiple(float(table("multiples")[rest][0]))
-        if rest != word and rest in table("units"):
-            return self._number(1) and self._with_unit(float(table("units")[rest][0]))
-        if rest == "belas":
-            return self._number(_TEENS + 1)
+        if word.startswith("se") and (word[2:] in table("multiples") or word[2:] in table("units")):
+            return self._number(1) and self.take(word[2:])
         return word in table("around")
 
     def _number(self, value: float) -> bool:
@@ -131,20 +126,8 @@ def flag(written: str) -> bool | None:
 # Points in time.
 
 _ZONES = {"utc": 0, "gmt": 0, "z": 0, "wib": 7, "wita": 8, "wit": 9}
-_MONTHS = (
-    ("jan",),
-    ("feb",),
-    ("mar",),
-    ("apr",),
-    ("may", "mei"),
-    ("jun",),
-    ("jul",),
-    ("aug", "agu"),
-    ("sep",),
-    ("oct", "okt"),
-    ("nov",),
-    ("dec", "des"),
-)
+_MONTHS = "jan feb mar apr may,mei jun jul aug,agu sep oct,okt nov dec,des"
+_MONTH = {name: number for number, names in enumerate(_MONTHS.split(), 1) for name in names.split(",")}
 _DATE = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})")
 _DAY_FIRST = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})")
 _NAMED = re.compile(
@@ -195,20 +178,17 @@ def _iso(text: str) -> str | None:
 def _date(text: str) -> tuple[tuple[int, int, int], str] | None:
     """Year, month and day, and the text without them."""
     if found := _DATE.search(text):
-        day = (int(found[1]), int(found[2]), int(found[3]))
+        year, month, day = map(int, found.groups())
     elif found := _DAY_FIRST.search(text):
-        first, second = int(found[1]), int(found[2])
-        if first <= _MONTHS_A_YEAR and second <= _MONTHS_A_YEAR and first != second:
+        *days, year = map(int, found.groups())
+        month, day = sorted(days)
+        if month < day <= _MONTHS_A_YEAR:
             return None  # which one is the month?
-        day = (int(found[3]), min(first, second), max(first, second))
     elif found := _NAMED.search(text):
-        month = next((n for n, names in enumerate(_MONTHS, 1) if (found[2] or found[4]) in names), None)
-        if month is None:
-            return None
-        day = (int(found[3] or found[6]), month, int(found[1] or found[5]))
+        year, month, day = int(found[3] or found[6]), _MONTH.get(found[2] or found[4], 0), int(found[1] or found[5])
     else:
         return None
-    return day, f"{text[: found.start()]} {text[found.end() :]}"
+    return (year, month, day), f"{text[: found.start()]} {text[found.end() :]}"
 
 
 def _zone(text: str) -> timezone | None:

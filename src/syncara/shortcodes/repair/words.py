@@ -30,10 +30,10 @@ def _words() -> dict[str, dict[str, Any]]:
 
 @cache
 def table(section: str) -> dict[str, tuple[str, ...]]:
-    """What each word of a section stands for: names, in the order of the file."""
+    """What each word of a section stands for: names, in the order of the file; each also for itself."""
     found: dict[str, tuple[str, ...]] = {}
     for name, words in _words()[section].items():
-        for word in words:
+        for word in (name, *words):
             found[plain(word)] = (*found.get(plain(word), ()), name)
     return found
 
@@ -45,7 +45,10 @@ def words(section: str, name: str) -> frozenset[str]:
 
 def implied(handler: str) -> dict[str, Any]:
     """What a word for a handler says of its params."""
-    return dict(_words()["implied"].get(plain(handler), {}))
+    word = plain(handler)
+    return {
+        param: value for param, values in _words()["implied"].items() for value, said in values.items() if word in said
+    }
 
 
 @lru_cache(MEANINGS_CACHED)
@@ -69,7 +72,7 @@ def _meaning(section: str, written: str, names: tuple[str, ...], alike: float) -
     word = plain(written)
     if not word or len(written) > WORD_CHARS_MAX:
         return None
-    same = next((name for name in names if plain(name) == word), None)
+    same = written if written in names else next((name for name in names if plain(name) == word), None)
     if same is not None:
         return same
     meant = table(section).get(word) or table(section).get(word.removesuffix("s") if section == "values" else "", ())
@@ -130,8 +133,7 @@ def command(written: str, shortcodes: Sequence[str]) -> str | None:
         return same
     slip = nearest(written, list(names), 0.9)
     spoken = None if slip else _spoken(parts(written), shortcodes)
-    near = slip or (None if spoken else nearest(written, list(names)))
-    return spoken or (names[near] if near else None)
+    return spoken or names.get(slip or nearest(written, list(names)) or "")
 
 
 def _spoken(said: Sequence[str], shortcodes: Sequence[str]) -> str | None:
@@ -191,13 +193,6 @@ def is_nothing(written: str) -> bool:
     """Whether it is a word, or a sign, for what is to be left empty."""
     word = plain(written)
     without = _WITHOUT.fullmatch(written)
-    if without is not None and (
-        plain(without[1]) in table("fields") or plain(without[1]) in map(plain, names("fields"))
-    ):
+    if without is not None and plain(without[1]) in table("fields"):
         return True  # `no dependencies`
     return word in words("empty", "words") if word else set(written) <= set(" -–—_./")
-
-
-def written(section: str) -> list[str]:
-    """Every word of a section."""
-    return [word for line in _words()[section].values() for word in line]

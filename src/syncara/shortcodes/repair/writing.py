@@ -19,6 +19,7 @@ _PLAIN_NAME = re.compile(r"[^,:\[\]{}\\\"'“‘=]+")
 
 def write(command: Command, args: Mapping[str, Any]) -> str:
     """The code of a command with these fields, in their order."""
+    args = {name: value for name, value in args.items() if value != []}  # no names are written as nothing
     last = max((place for place, field in enumerate(command.positional) if field.name in args), default=-1)
     parts = [_value(field, args[field.name]) if field.name in args else "" for field in command.positional[: last + 1]]
     parts += [f"{field.name}={_value(field, args[field.name])}" for field in command.fields if _is_named(field, args)]
