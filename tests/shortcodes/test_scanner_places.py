@@ -22,6 +22,10 @@ OTHER = '[MULTISTEP:ADD_STEP:w:n:log:{"message":"run `make` and ```x```"}]'
         "1. ~~~ sh\n   CODE",
         "```\r\nCODE\r\n```\r\n",
         "``` CODE\n```",
+        "```\n\t```\nCODE\n```",
+        "```\n    ```\nCODE\n```",
+        " ```\n    ```\nCODE",
+        "1. so:\n\n    ```\n    CODE\n    ```",
         "`CODE`",
         "``CODE ` ``",
         "```CODE```",
@@ -50,6 +54,9 @@ def test_what_is_shown_as_code_is_not_called(text: str) -> None:
     [
         "```\nshown\n```\nCODE",
         "```\nshown\n   ```  \nCODE",
+        "- ```\n  shown\n  ```\nCODE",
+        "1. so:\n\n    ```\n    shown\n    ```\n\nCODE",
+        "  ```\nshown\n```\nCODE",
         "~~~\n```\n~~~\nCODE",
         "`a` CODE",
         "`a` and `b`\nCODE\n`c`",
@@ -99,6 +106,7 @@ def test_a_code_holds_what_would_show_code_elsewhere() -> None:
         ("so:```\nCODE\n```", "`"),
         ("`OTHER`", "`"),
         ("`[MULTISTEP:CANCEL:` and then `x]`", "`"),
+        ("a ` b\n2. CODE", "`"),
         ("a ` b OTHER", "`"),
     ],
 )
@@ -110,6 +118,50 @@ def test_backticks_that_do_not_say_whether_a_code_is_shown_make_it_wrong(text: s
     assert call.error is not None
     start, _ = call.error.position
     assert ("ambiguous", points_at) == (call.error.code, text[start])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- so:\n  ```\nshown\n  ```\nCODE",
+        "- ```\nshown\n```\nCODE",
+        "1. ```py\n```\nCODE",
+        "    ```\n```\nCODE",
+        "- so\n\n  ```\n  shown\n    ```\nCODE",
+    ],
+)
+def test_a_fence_that_is_indented_unevenly_makes_the_codes_after_it_wrong(text: str) -> None:
+    """In a list's item it may have ended with the item, and the next fence begins another."""
+    (call,) = scan(text.replace("CODE", CODE))
+
+    assert call.error is not None
+    assert ("ambiguous", "```") == (call.error.code, text[slice(*call.error.position)])
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [
+        ("> q\nCODE", True),
+        ("> q\n- CODE", True),
+        ("> q\nso on\n2. and on\nCODE", True),
+        ("> dikutip\nlanjutan\n`x`\nCODE", True),
+        ("- > q\nCODE", True),
+        ("1. > q\n   CODE", True),
+        ("> q\r\nso on\r\nCODE", True),
+        ("> q\n\nCODE", False),
+        ("> q\r\n\r\nCODE", False),
+        ("> q\nso on\n \t\nCODE", False),
+        ("> q\n## title\nCODE", False),
+        ("> kutipan\n- butir\nCODE", False),
+        ("> q\n```\nshown\n```\nCODE", False),
+        ("a > q\nCODE", False),
+    ],
+)
+def test_a_paragraph_that_a_quoted_line_began_goes_on_below_it(text: str, *, quoted: bool) -> None:
+    """To its end; and the line right below is always taken for a part of it."""
+    (call,) = scan(text.replace("CODE", CODE))
+
+    assert (None, quoted) == (call.error, call.quoted)
 
 
 @pytest.mark.parametrize(

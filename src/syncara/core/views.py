@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, ValuesView
 from typing import Any
 
 import msgspec
@@ -49,6 +49,9 @@ class Steps(Mapping[str, StepState]):
 
     def __len__(self) -> int:
         return len(self._states)
+
+    def values(self) -> ValuesView[StepState]:
+        return self._states.values()
 
     def __repr__(self) -> str:
         return f"Steps({', '.join(f'{state.name}: {state.status}' for state in self._states.values())})"

@@ -21,7 +21,7 @@ from syncara.core.model import Author
 from syncara.shortcodes import suspicions
 from syncara.shortcodes.bind import bind
 from syncara.shortcodes.lenient import BadJson, read_json
-from syncara.shortcodes.mentions import is_offered
+from syncara.shortcodes.mentions import is_link_target, is_withheld
 from syncara.shortcodes.problems import CodeProblem
 from syncara.shortcodes.scanner import Call, scan
 from syncara.shortcodes.suspects import with_suspects
@@ -113,9 +113,8 @@ def _carry_out(paper: Paper, locator: _Locator, place: int, call: Call) -> Said 
 
 def _misplaced(text: str, call: Call, command: Command) -> CodeProblem | None:
     """A code that stands where it does not act, and yet is not shown as code."""
-    line = text.rfind("\n", 0, call.span[0]) + 1
-    above = text[text.rfind("\n", 0, max(line - 1, 0)) + 1 : line]
-    if above.lstrip().startswith(">"):
+    start, _ = call.span
+    if call.quoted:
         return CodeProblem(
             code="ambiguous",
             where="",
@@ -124,11 +123,20 @@ def _misplaced(text: str, call: Call, command: Command) -> CodeProblem | None:
             position=call.span,
             shortcode=call.shortcode,
         )
-    if call.alone or command.kind == "reads":
+    if is_link_target(text, start):
+        rule = "it is no address of a link"
+    elif call.alone or command.kind == "reads":
         return None
-    if command.kind == "makes" and call.ends_line and not is_offered(text, call.span[0]):
+    elif command.kind == "acts":
+        rule = "nothing but codes may stand on its line"
+    elif not call.ends_line:
+        rule = "no words may follow it on its line"
+    elif not call.labelled:
+        rule = "only a label that ends in a colon may stand before it on its line"
+    elif is_withheld(text, start):
+        rule = "the words before it do not say that it is to act"
+    else:
         return None
-    rule = "nothing but codes may stand on its line" if command.kind == "acts" else "no words may follow it on its line"
     return CodeProblem(
         code="in_sentence",
         where="",
@@ -163,6 +171,7 @@ class _Locator:
         self._items: dict[tuple[int, int], list[tuple[int, int]]] = {}
         self._numbers: dict[tuple[int, int], dict[str, int]] = {}
         """Of the steps in each code's list, by name."""
+        self._shown: dict[tuple[int, int], str] = {}
 
     def located(self, call: Call, problem: Problem) -> CodeProblem:
         """A problem of what a code asks for, at the place in the text where that was written."""
@@ -184,9 +193,16 @@ class _Locator:
             position=self._item(call, number) if number else call.spans.get(field, call.span),
             shortcode=call.shortcode,
             field=field,
-            read=shown(call.args[field]) if field in call.args else "",
+            read=self._read(call, field) if field in call.args else "",
             nearest=guess,
         )
+
+    def _read(self, call: Call, field: str) -> str:
+        """What was written in the field; of a long list there may be many problems."""
+        span = call.spans.get(field, call.span)
+        if span not in self._shown:
+            self._shown[span] = shown(call.args[field])
+        return self._shown[span]
 
     def _number(self, call: Call, where: str) -> int:
         """Of the step in the code's list that a problem is about; 0: of none."""

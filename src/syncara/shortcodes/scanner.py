@@ -20,12 +20,14 @@ from syncara.shortcodes.characters import BRACKETS, CLOSING, SQUARE
 from syncara.shortcodes.fields import Fields, Layout, read_fields, salvage
 from syncara.shortcodes.heads import canonical, heads
 from syncara.shortcodes.pieces import Lexer, Piece, Wrong
-from syncara.shortcodes.places import Shown, places
+from syncara.shortcodes.places import Shown, places, thinking
 from syncara.shortcodes.problems import CodeProblem
 
 PROBLEMS_MAX = 100
 """After so many codes that are wrong, the rest of a reply is not read: nothing of it will run."""
 READ_CHARS = 60
+OWN = "MULTISTEP"
+"""The family whose name nobody writes by chance. Others, such as GROUP, are words."""
 SPACES = "spaces in the name of a command"
 
 _COMMAND = re.compile(r"\s*+([^\s:\[\]]*+)\s*+(?:([:\]])|(\Z))")
@@ -56,6 +58,10 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     """What was read leniently."""
     spans: dict[str, tuple[int, int]] = {}
     """Where each of `args` stands in the text."""
+    labelled: bool = False
+    """It ends its line, and nothing but a label and other codes stand before it."""
+    quoted: bool = False
+    """It stands in a paragraph that a quoted line began."""
 
 
 def scan(text: str, commands: Mapping[str, Command] | None = None) -> list[Call]:
@@ -68,7 +74,7 @@ def scan(text: str, commands: Mapping[str, Command] | None = None) -> list[Call]
 class _Code:
     """A code while it is being read."""
 
-    __slots__ = ("end", "error", "fields", "pieces", "shortcode", "start")
+    __slots__ = ("end", "error", "fields", "pieces", "quoted", "shortcode", "start")
 
     def __init__(self, start: int, shortcode: str) -> None:
         self.start = start
@@ -77,6 +83,7 @@ class _Code:
         self.pieces: Sequence[Piece] = ()
         self.fields = Fields({}, {}, {})
         self.error: CodeProblem | None = None
+        self.quoted = False
 
 
 class _Scanner:
@@ -90,12 +97,21 @@ class _Scanner:
         self._shown = Shown(text)
         self._surrogates = [match.start() for match in _SURROGATE.finditer(text)]
         self._stray = (-1, -1)
-        """The last backticks without a partner, and where their paragraph ends."""
+        """The last backticks without a partner, and where their paragraph ends for certain."""
         self._codes: list[_Code] = []
         self._wrong = 0
+        self._prose = 0
+        """How many heads were taken for prose because no command is near."""
+        self._begin = 0
+        """Where what is said begins, behind the thinking."""
 
     def run(self) -> None:
-        pos, search = 0, self._heads.token.search
+        thought, end = thinking(self._text)
+        if end is None:
+            self._refuse(_Code(thought, ""), self._cut_off(thought, "its thinking", "write the reply itself, too"))
+            return
+        self._begin = end
+        pos, search = end, self._heads.token.search
         while (token := search(self._text, pos)) is not None:
             match token.lastgroup:
                 case "code":
@@ -119,13 +135,15 @@ class _Scanner:
                 code.shortcode,
                 code.fields.args,
                 span,
-                alone,
-                ends_line,
+                place.alone,
+                place.ends_line,
                 code.error,
                 tuple(code.fields.repairs),
                 code.fields.spans,
+                place.labelled,
+                code.quoted,
             )
-            for code, span, (alone, ends_line) in zip(self._codes, spans, places(self._text, spans), strict=True)
+            for code, span, place in zip(self._codes, spans, places(self._text, spans, self._begin), strict=True)
         ]
 
     # A code.
@@ -137,6 +155,7 @@ class _Scanner:
             if not self._read(code, family, head):
                 return head.end()
             self._check_surroundings(code)
+            code.quoted = self._shown.is_below_quote(code.start)
             code.pieces = ()
         except Wrong as wrong:
             return self._refuse(code, wrong)
@@ -149,10 +168,10 @@ class _Scanner:
         text = self._text
         name = _COMMAND.match(text, head.end())
         if name is not None and name[3] is not None:
-            raise self._cut_off(code)
+            raise self._cut_off(code.start)
         command = None if name is None else self._commands.get(f"{family}:{_upper(name[1])}")
         if name is None or command is None:
-            if head["known"] != family and text[head.end() : head.end() + 1].isspace():
+            if self._is_prose(family, head):
                 return False
             raise self._unknown(code, family, head.end())
         code.shortcode = command.shortcode
@@ -170,6 +189,25 @@ class _Scanner:
             read_fields(self._layout(command), code.pieces, text, code.fields)
         return True
 
+    def _is_prose(self, family: str, head: re.Match[str]) -> bool:
+        """Whether a head with a command that its family does not have is none: `[Group:Sales]`."""
+        at = head.end()
+        if head["known"] != family:
+            return family != OWN or self._text[at : at + 1].isspace()
+        if family == OWN or self._prose == PROBLEMS_MAX:  # looking for what is near takes time
+            return False
+        written, near = self._written(family, at)
+        is_prose = not (written.isupper() or near)
+        self._prose += is_prose
+        return is_prose
+
+    def _written(self, family: str, at: int) -> tuple[str, list[str]]:
+        """What stands in the place of a command, and the commands of the family that are near it."""
+        found = _UNKNOWN.match(self._text, at)
+        written = "" if found is None else found.group()
+        names, wanted = self._heads.names[family], canonical(written)
+        return written, [name for name in names if wanted.startswith(f"{name}_")] or get_close_matches(wanted, names, 1)
+
     def _layout(self, command: Command) -> Layout:
         layout = self._layouts.get(command.shortcode)
         if layout is None:
@@ -178,10 +216,8 @@ class _Scanner:
 
     def _unknown(self, code: _Code, family: str, at: int) -> Wrong:
         """A command that its family does not have."""
-        found = _UNKNOWN.match(self._text, at)
-        written = "" if found is None else found.group()
-        names, wanted = self._heads.names[family], canonical(written)
-        near = [name for name in names if wanted.startswith(f"{name}_")] or get_close_matches(wanted, names, 1)
+        written, near = self._written(family, at)
+        names = self._heads.names[family]
         code.shortcode = f"{family}:{written.strip()}"
         code.end = self._end_of(at)
         start = at + len(written) - len(written.lstrip())
@@ -212,6 +248,9 @@ class _Scanner:
             raise self._half_shown((stray, stray + 1))
         if text.startswith("`", end):
             raise self._half_shown((end, end + 1))
+        if self._shown.uneven is not None:
+            message = "a fence above is indented unevenly: it is not clear whether the code is to act or is only shown"
+            raise Wrong("ambiguous", message, self._shown.uneven, "begin all lines of the fence in one column")
         if text.endswith("\\", 0, start):
             raise Wrong("not_a_code", "a backslash stands before the code", (start - 1, end), _ON_ITS_OWN)
         if _LINK.match(text, end):
@@ -261,10 +300,9 @@ class _Scanner:
         self._wrong += 1
         return resume
 
-    def _cut_off(self, code: _Code) -> Wrong:
+    def _cut_off(self, start: int, within: str = "this code", fix: str = "write the code to its end, with ]") -> Wrong:
         size = len(self._text)
-        message = "the reply ends in the middle of this code"
-        return Wrong("cut_off", message, (code.start, size), "write the code to its end, with ]", resume=size)
+        return Wrong("cut_off", f"the reply ends in the middle of {within}", (start, size), fix, resume=size)
 
     def _unfinished_head(self, pos: int) -> None:
         """A reply that ends with `[`, or with `[` and the beginning of a family's name, was cut off in a code."""
@@ -274,7 +312,7 @@ class _Scanner:
         begun = self._text[start + 1 :].strip().upper()
         if not begun or any(family.startswith(begun) for family in self._heads.names):
             code = _Code(start, "")
-            self._refuse(code, self._cut_off(code))
+            self._refuse(code, self._cut_off(start))
 
     def _not_quite(self, token: re.Match[str]) -> int:
         """What looks like the head of a code, and is none."""
@@ -303,7 +341,7 @@ class _Scanner:
         closing = self._shown.closing_ticks(end, end - start)
         if closing is not None:
             return self._between_ticks(start, end, closing)
-        self._stray = (start, self._shown.paragraph_end(start))
+        self._stray = (start, self._shown.certain_end(start))
         last = self._codes[-1] if self._codes else None
         if last is not None and last.error is None and "\n" not in self._text[last.end or 0 : start]:
             self._refuse(self._codes.pop(), self._half_shown((start, end)))

@@ -9,13 +9,14 @@ import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import islice
+from typing import NamedTuple
 
 from syncara.commands.registry import Command, families
 from syncara.shortcodes.characters import CLOSING, COLONS, SQUARE
 from syncara.shortcodes.heads import heads
-from syncara.shortcodes.places import Shown
+from syncara.shortcodes.places import Shown, thinking
 from syncara.shortcodes.problems import CodeProblem
-from syncara.shortcodes.scanner import PROBLEMS_MAX, Call
+from syncara.shortcodes.scanner import OWN, PROBLEMS_MAX, Call
 
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
 _OPENING = r"(?:[\[［【〔「『⟦{(<｛（＜《〈]|&(?:#91|#x5[bB]|lbrack|lsqb|#123|lt);|^[ \t>*+•-]*(?:\d+[.)][ \t]*)?)"
@@ -33,8 +34,17 @@ _NAMED = re.compile(
     r"|<\w+[^<>\n]{0,40}?\sname\s*=\s*[\"'](?P<attribute>[\w.:]{3,60})[\"']"
 )
 _ALIAS = re.compile(r"\s?(?:\w+=)?[\"']?(?:workflow_id|execution_id|message_id|wf_\w+|ex_\w+)")
+_FIELD_FOLLOWS = re.compile(rf"(?!\[\w{{1,40}}:)[^\s*_`]|{_ALIAS.pattern}")
+"""Behind a colon that belongs to a code, and to no label."""
 _JSON_FIELD = re.compile(r"(?::[^\n{}\[\]:]{0,200}){1,6}:\s?(?:\{\s*[\"'\w]|\[\s*[{\"'])")
 """A field in JSON, behind others."""
+_MANGLED = re.compile(
+    r"^[^\w\n\[]{0,12}(?:\d{1,3}[.)][ \t]*)?(?P<open>\[)(?:"
+    r"(?P<head>[^\[\]{}\n]{0,60}?):(?:workflow_id|execution_id)[:\]]"
+    r"|[ \t]?(?:workflow_id|execution_id|step_?\d{1,4}(?:_id)?)[ \t]?(?=(?::[^\n{}\[\]:]{0,200}){0,6}:\s?[{\[]))",
+    re.MULTILINE,
+)
+"""A bracket that begins its line, with a reference among its fields or with one and JSON."""
 _ALIAS_WITHIN = re.compile(r"[\"'<](?:workflow_id|execution_id)[\"'>]")
 _REST_CHARS = 120
 _KINDS = frozenset(
@@ -58,10 +68,21 @@ def with_suspects(text: str, calls: list[Call], commands: Mapping[str, Command])
         return calls
     hidden = _shown(text, taken, commands)
     more: list[Call] = []
-    for start, stop, shortcode in found:
-        if not _is_within(start, hidden) and (not more or start >= more[-1].span[1]):
-            more.append(_call(text, start, stop, shortcode, taken))
+    for suspect in found:
+        if not _is_within(suspect.word, hidden) and (not more or suspect.start >= more[-1].span[1]):
+            more.append(_call(text, suspect, taken))
     return sorted([*calls, *more], key=lambda call: call.span)[: PROBLEMS_MAX + len(calls)]
+
+
+class _Suspect(NamedTuple):
+    """The head of what must have been meant as a code."""
+
+    start: int
+    stop: int
+    word: int
+    """Where its first word begins: what stands before it may be the line's."""
+    shortcode: str
+    """What it was meant to be; empty where that is not known."""
 
 
 def _is_within(place: int, spans: Sequence[tuple[int, int]]) -> bool:
@@ -69,11 +90,12 @@ def _is_within(place: int, spans: Sequence[tuple[int, int]]) -> bool:
     return before >= 0 and place < spans[before][1]
 
 
-def _call(text: str, start: int, stop: int, shortcode: str, taken: Sequence[tuple[int, int]]) -> Call:
+def _call(text: str, suspect: _Suspect, taken: Sequence[tuple[int, int]]) -> Call:
+    start, stop, _, shortcode = suspect
     line = _LINE_CODE_END.match(text, stop)
     end = stop if line is None else line.end()
     end = min([end, *(begin for begin, _ in taken if begin >= start)])
-    head = f"[{shortcode}"
+    head = f"[{shortcode or OWN}"
     error = CodeProblem(
         code="not_a_code",
         where="",
@@ -90,11 +112,9 @@ def _call(text: str, start: int, stop: int, shortcode: str, taken: Sequence[tupl
 # What looks like one.
 
 
-def _suspects(
-    text: str, taken: Sequence[tuple[int, int]], commands: Mapping[str, Command]
-) -> list[tuple[int, int, str]]:
-    """Start and end of each head, and the shortcode that it was meant to be."""
-    found: list[tuple[int, int, str]] = []
+def _suspects(text: str, taken: Sequence[tuple[int, int]], commands: Mapping[str, Command]) -> list[_Suspect]:
+    """In the order of the text."""
+    found: list[_Suspect] = []
     words = (
         each
         for each in _CANDIDATE.finditer(text)
@@ -103,7 +123,8 @@ def _suspects(
     for candidate in islice(words, CANDIDATES_MAX):
         shortcode = _of_words(candidate, commands)
         if shortcode is not None:
-            found.append((_start(candidate), candidate.end("after"), shortcode))
+            start, word = _start(candidate), candidate.start("first")
+            found.append(_Suspect(start, candidate.end("after"), word, shortcode))
     named = (each for each in _NAMED.finditer(text) if not _is_within(each.start(), taken))
     for call in islice(named, CANDIDATES_MAX):
         rest = text[call.end() : call.end() + _REST_CHARS]
@@ -111,8 +132,12 @@ def _suspects(
             next(filter(None, call.groups())), commands, has_alias=_ALIAS_WITHIN.search(rest) is not None
         )
         if shortcode is not None:
-            found.append((call.start(), call.end(), shortcode))
-    return sorted(found)[:PROBLEMS_MAX]
+            found.append(_Suspect(*call.span(), call.start(), shortcode))
+    mangled = (each for each in _MANGLED.finditer(text) if not _is_within(each.start("open"), taken))
+    for each in islice(mangled, CANDIDATES_MAX):
+        start, stop = each.start("open"), each.end()
+        found.append(_Suspect(start, stop, start, _rest_of_head(each["head"] or "", commands)))
+    return sorted(found, key=lambda each: (each.start, each.shortcode == ""))[:PROBLEMS_MAX]
 
 
 def _start(candidate: re.Match[str]) -> int:
@@ -131,7 +156,8 @@ def _of_words(candidate: re.Match[str], commands: Mapping[str, Command]) -> str 
         candidate["after"].strip("`*_\"' "),
     )
     bracketed = candidate.string[candidate.start() : candidate.start("first")].strip(" \t>*+•-0123456789.)") != ""
-    tight = not candidate["next"].startswith(" ") or bool(_ALIAS.match(candidate["next"]))
+    opening = candidate.string[candidate.start()]
+    tight = _FIELD_FOLLOWS.match(candidate.string, candidate.end("after")) is not None
     between = candidate["between"]
     if between.isspace():  # two words with nothing but a space between them: `ADD STEP`
         return (
@@ -141,19 +167,29 @@ def _of_words(candidate: re.Match[str], commands: Mapping[str, Command]) -> str 
         )
     if second and between:
         shortcode = _of_family(first, second, commands, candidate["next"])
-        sure = tight or after in "]})>(" or (candidate.string[candidate.start()] in SQUARE and second.isupper())
+        sure = tight or after in "]})>(" or (opening in SQUARE and second.isupper())
         if shortcode is not None and (bracketed or after == "(") and sure:
             return shortcode
     if between.strip() in ("", *COLONS):
         rest = f"{second}{candidate['after']}" if second else candidate["next"]
-        if (between.strip() or after in COLONS or (after in _CLOSERS and "_" in first)) and not between.endswith(" "):
-            sure = _ALIAS.match(rest) is not None
-            if not sure and candidate.string[candidate.start()] in SQUARE:
-                sure = _JSON_FIELD.match(candidate.string, candidate.end("first")) is not None
-            return _lone(first, commands, bracketed=bracketed, sure=sure)
+        sure = _ALIAS.match(rest) is not None
+        if not sure and (opening in SQUARE or not bracketed):
+            sure = _JSON_FIELD.match(candidate.string, candidate.end("first")) is not None
+        closed = after in _CLOSERS and "_" in first and opening not in "(（"
+        fields = sure or not between.endswith(" ")
+        if fields and (between.strip() or after in COLONS or closed):
+            follows = bracketed or between or tight or sure
+            return _lone(first, commands, bracketed=bracketed, sure=sure) if follows else None
     if after == "(" and not between and not second and ("_" in first or _ALIAS.match(candidate["next"])):
         return _named(first, commands, exact=True)
     return None
+
+
+def _rest_of_head(written: str, commands: Mapping[str, Command]) -> str:
+    """The one shortcode whose head has lost all but these letters, or whose command is near; empty for none."""
+    left = written.strip(" :").upper()
+    cut = [each for each in commands if len(left) > 1 and each.endswith(left)]
+    return cut[0] if len(cut) == 1 else _named(left.rpartition(":")[2], commands, exact=False) or ""
 
 
 def _visible(word: str) -> str:
@@ -221,9 +257,10 @@ def _of_tool(written: str, commands: Mapping[str, Command], *, has_alias: bool) 
 def _shown(text: str, taken: Sequence[tuple[int, int]], commands: Mapping[str, Command]) -> list[tuple[int, int]]:
     """Fences, quotations, comments and what stands between backticks."""
     token, shown = heads(commands).token, Shown(text)
-    found: list[tuple[int, int]] = []
+    thought, pos = thinking(text)
+    pos = len(text) if pos is None else pos
+    found = [(thought, pos)]
     starts = [start for start, _ in taken]
-    pos = 0
     while (match := token.search(text, pos)) is not None:
         before = bisect_right(starts, match.start())
         inside = taken[before - 1][1] if before and match.start() < taken[before - 1][1] else None
