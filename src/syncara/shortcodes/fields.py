@@ -377,8 +377,9 @@ class _Sharing:
         if self._prose is not None and self._prose[start]:
             return found
         room, before_json = self._layout.room[number + 1], self._layout.room_before_json[number + 1]
-        for stop in range(start + 1, self._reach(number, start) + 1):
-            if len(self._pieces) - stop > room or self._to_json[stop] > before_json:
+        first = max(start + 1, len(self._pieces) - room)  # the fields after it have no room for more
+        for stop in range(first, self._reach(number, start) + 1):
+            if self._to_json[stop] > before_json:
                 continue
             if self._reading.fits(self._pieces, (number, start, stop)):
                 found += [((number, start, stop), *way) for way in self.ways(number + 1, stop)]
