@@ -38,7 +38,7 @@ APPROVAL_CODES = {
     "expired": "its time was over",
     "used": "it has been answered already, or its run no longer waits",
     "not_allowed": "this user may not answer it",
-    "plan_changed": "the plan is not the one that the approval is for, or not the one that was looked at",
+    "plan_changed": "the plan is not the one that was asked about or looked at, or more of it needs approval by now",
 }
 """What each code of ApprovalError says. A test compares them with those that are raised."""
 

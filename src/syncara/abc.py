@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 import msgspec
 
 from syncara.core.errors import Problem
+from syncara.core.events import Covered
 from syncara.core.model import Author, Step, Workflow
 
 T = TypeVar("T")
@@ -357,6 +358,8 @@ class ExecutionInput(Protocol):
     """Who asked for it: what an assistant wrote may do less than what the developer did."""
     approved: bool
     """A person has approved its plan."""
+    covers: Covered
+    """What of it that is."""
 
     def steps(self, reads: Iterable[tuple[str, str | None]]) -> dict[str, dict[str, Any]]:
         """`{name: {"status", "data"}}` of the steps that a condition reads (`Condition.reads`)."""

@@ -86,7 +86,7 @@ class Engine:
         account = _account() if hands_off else None
         self.processor = Processor(store, handlers, self.runtime, self.messenger, self.gate, clock, account)
         desk = Desk(store, self.processor, self.runtime, handlers, templates, known, self.gate, clock)
-        self.approvals = Approvals(store, self.processor.readers, self.runtime, self.gate, clock)
+        self.approvals = Approvals(store, self.processor.readers, self.runtime, self.gate, clock, account)
         self.audit = Audit(store)
         announcer = Announcer(desk, self.approvals, self.messenger)
         self.runtime.audience.heard = announcer.hear

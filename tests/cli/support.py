@@ -86,12 +86,12 @@ def document(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 
 
 @contextmanager
-def running(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
+def running(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
     """A command that is under way, whose output is read line by line; killed if it outlives the block."""
     process = subprocess.Popen(
         interruptible(*COMMAND[1:], *arguments),
         cwd=cwd,
-        env=clean(None),
+        env=clean(env),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import os
 import signal
 import subprocess
@@ -199,11 +200,11 @@ def test_a_refused_plan_never_runs(waiting: Waiting, command: Command) -> None:
 
 
 def test_the_audit_says_who_approved(waiting: Waiting, command: Command) -> None:
-    """The operator, and for which plan."""
+    """Under which account, and for which plan."""
     command("approve", waiting.id, "--yes")
 
     said = f"approval {waiting.id} of plan {waiting.approval.plan_hash[:12]} for {waiting.run}"
-    assert f"{said}: approved by 'operator'\n" in command("audit", "show").out
+    assert f"{said}: approved by {getpass.getuser()!r}\n" in command("audit", "show").out
 
 
 @pytest.mark.parametrize(
@@ -366,6 +367,18 @@ def test_a_start_says_what_waits_and_waits_for_it(waiting: Waiting, answer: str,
         f"    syncara approve {waiting.id} --database syncara.db",
     ] == told.splitlines()
     assert f"run    {end}" in said
+
+
+def test_an_answer_that_the_policy_of_now_does_not_allow_is_told_as_such(waiting: Waiting) -> None:
+    """The bot that runs the database drops it, and nothing is approved."""
+    (waiting.folder / "policy.toml").write_text('files = "deny"\n')
+    with running("start", cwd=waiting.folder, env={"SYNCARA_POLICY": "policy.toml"}) as process:
+        read_until(process, waiting.run)
+        done = syncara("approve", waiting.id, "--yes", "--json", cwd=waiting.folder)
+        became = waiting.now()
+
+    assert (1, "plan_changed") == (done.returncode, document(done)["error"]["code"])
+    assert ("pending", "awaiting_approval", []) == (*became, waiting.files())
 
 
 def test_a_start_on_a_terminal_reads_no_answer(tmp_path: Path) -> None:

@@ -28,6 +28,8 @@ BY_TYPE: dict[str, st.SearchStrategy[Any]] = {
     "bool": st.booleans(),
     "Any": JSON,
     "dict[str, Any]": OBJECT,
+    "dict[str, list[Any]]": st.dictionaries(TEXT, st.lists(JSON, max_size=3), max_size=3),
+    "Covered": st.booleans() | st.dictionaries(TEXT, st.lists(JSON, max_size=3), min_size=1, max_size=3),
     "dict[str, Any] | None": st.none() | OBJECT,
     "tuple[str, ...]": st.lists(TEXT, max_size=3).map(tuple),
     "str | None": st.none() | TEXT,

@@ -236,17 +236,18 @@ def test_what_is_filled_in_is_never_read_again() -> None:
     assert ["{context.user_name}"] == render('{context.missing|["\\u007bcontext.user_name\\u007d"]}')
 
 
-def test_rendering_shares_nothing_and_changes_nothing() -> None:
-    """Whoever gets rendered params can change them, at any depth, without touching context, steps or definition."""
+def test_rendering_changes_nothing_and_shares_what_it_fills_in() -> None:
+    """What a whole placeholder takes is the value itself, however large; all else is new each time."""
     context, steps = copy.deepcopy(CONTEXT), copy.deepcopy(STEPS)
     params = {"a": "{context.items}", "b": "{steps.Load Users.data}", "c": {"fixed": [1]}, "d": "{context.user_id}"}
     compiled = template(params)
 
     first = compiled.render(context, steps)
-    first["a"][0]["price"] = 99
-    first["b"].append(1)
     first["c"]["fixed"].append(2)
+    first["c"]["more"] = 3
 
+    assert first["a"] is context["items"]
+    assert first["b"] is steps["Load Users"]["data"]
     assert (CONTEXT, STEPS) == (context, steps)
     assert {"a": CONTEXT["items"], "b": STEPS["Load Users"]["data"], "c": {"fixed": [1]}, "d": 123456789} == (
         compiled.render(context, steps)

@@ -173,6 +173,7 @@ async def test_calls_share_no_cookies(server: Server, handler: Handler) -> None:
         ("Grüße".encode("latin-1"), 'text/html; Charset="ISO-8859-1"', {"body": "Grüße"}),
         (b"plain", "text/plain; charset=unheard-of", {"body": "cGxhaW4=", "encoding": "base64"}),
         (b"plain", "text/plain; charset=punycode", {"body": "plain"}),
+        (b"a\\u0041", "text/plain; charset=Unicode-Escape", {"body": "a\\u0041"}),
         (b"\x89PNG\r\n", "image/png", {"body": "iVBORw0K", "encoding": "base64"}),
         (b"", JSON, {"body": None}),
     ],

@@ -223,7 +223,10 @@ def test_a_link_is_deleted_not_what_it_points_to(handler: Handler, workspace: Pa
         ({"operation": "write", "file_path": "a"}, ["'write' needs 'content'"]),
         ({"operation": "append", "file_path": "a"}, ["'append' needs 'content'"]),
         ({"operation": "read", "file_path": "a", "encoding": "utf8x"}, ["no text encoding 'utf8x'"]),
-        ({"operation": "read", "file_path": "a", "encoding": "hex"}, ["no text encoding 'hex'"]),
+        *(
+            ({"operation": "read", "file_path": "a", "encoding": name}, [f"no text encoding '{name}'"])
+            for name in ("hex", "punycode", "IDNA", "unicode_escape", "Raw-Unicode_Escape", "undefined")
+        ),
         ({"operation": "write", "file_path": "a", "content": "?", "encoding": "base64"}, ["'content' is not base64"]),
         ({"operation": "read", "path": "a"}, ["param 'file_path' is missing", "there is no param 'path'"]),
         ({"operation": "read", "file_path": "a", "create_folders": True}, ["does not take 'create_folders'"]),

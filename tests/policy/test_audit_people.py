@@ -36,6 +36,39 @@ async def test_what_is_done_in_a_terminal_is_told_with_the_account(
     assert by_developer("cancel_execution", execution_id, "ana") in found
 
 
+@pytest.mark.parametrize("beside", [False, True])
+async def test_who_approves_in_a_terminal_is_told_with_the_account(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beside: bool
+) -> None:
+    """Alone with the database as beside a bot, which takes the answer; the chat hears of the operator."""
+    monkeypatch.setenv("LOGNAME", "ana")
+    write = {"name": "A", "handler": "file_operation", "params": {"operation": "delete", "file_path": "a"}}
+    store = SqliteStore(tmp_path / "syncara.db")
+    async with bot(store) as processor:
+        (execution_id,) = await ask(processor, quick(write), 1)
+        (approval,) = processor.list_approvals()
+        if beside:
+            await answer_in_terminal(tmp_path, approval.id)
+            await processor.wait(execution_id, HANG_S)
+    if not beside:
+        await answer_in_terminal(tmp_path, approval.id)
+    again = SqliteStore(tmp_path / "syncara.db")
+    reader = bot(again)
+    answered, found = reader.get_approval(approval.id), entries(again)
+    reader.close()
+
+    assert audit.ApprovalAnswered(approval.id, execution_id, approval.plan_hash, "refused", "ana") in found
+    assert ("refused", "operator") == (answered.status, answered.answered_by)
+
+
+async def answer_in_terminal(folder: Path, approval_id: str) -> None:
+    tool = bot(SqliteStore(folder / "syncara.db"), hands_off=True)
+    try:
+        await tool.answer_approval(approval_id, approve=False)
+    finally:
+        await tool.stop()
+
+
 @pytest.fixture
 def lost(tmp_path: Path) -> Path:
     """A database of which the process died in the middle of a step."""

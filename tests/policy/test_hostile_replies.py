@@ -158,12 +158,12 @@ async def asked(ground: Ground, acts: list[Act]) -> tuple[str, int]:
 
 # What the corpus cannot say.
 
-BAN = '[MULTISTEP:QUICK_WORKFLOW:X:[{"name":"A","handler":"ban_user","params":{"user":"ana"}}]]'
 GREET = """
 [MULTISTEP:CREATE_WORKFLOW:X]
 [MULTISTEP:ADD_STEP:X:A:greet:{"user":"ana"}]
 [MULTISTEP:SCHEDULED_WORKFLOW:X:1h]
 """
+BAN = GREET.replace("greet", "ban_user")
 FREE = {"send_to": [6], "web": {"*": "allow"}, "files": "allow", "collections": {"own": "allow"}}
 HARM = """
 [MULTISTEP:QUICK_WORKFLOW:X:[
@@ -212,8 +212,9 @@ async def test_a_run_that_waited_is_held_to_the_policy_of_now(ground: Ground) ->
 async def test_an_approval_does_not_outlast_a_denial(ground: Ground) -> None:
     """A plan that was approved meets the policy of the moment at each call."""
     await ground.reply(BAN)
-    await ground.restart({"handlers": {"ban_user": "deny"}})
     await ground.approve()
+    ground.clock.advance(3_600)
+    await ground.restart({"handlers": {"ban_user": "deny"}})
 
     assert ("failed", "denied") == await ended(ground)
     assert [] == ground.called

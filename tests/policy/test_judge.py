@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncara.core.errors import Problem
+from syncara.core.events import Covered
 from syncara.core.model import GROUP, Step
 from syncara.handlers.registry import BUILTIN
 from syncara.policy.effects import effects, site
@@ -331,8 +332,8 @@ def test_what_needs_approval_and_reaches_beyond_the_chat_is_known(
 # At the moment of a call.
 
 
-def checked(policy: Policy, one: Step, params: dict[str, Any], *, role: Role = "member", approved: bool = True) -> Any:
-    found = check_call(policy, one, params, chat_id=CHAT, user_id=USER, role=role, declares=declares, approved=approved)
+def checked(policy: Policy, one: Step, params: dict[str, Any], *, role: Role = "member", covers: Covered = True) -> Any:
+    found = check_call(policy, one, params, chat_id=CHAT, user_id=USER, role=role, declares=declares, covers=covers)
     return None if found is None else found.code
 
 
@@ -344,7 +345,7 @@ def test_a_call_is_judged_once_more_as_its_plan_was(handler: str, params: dict[s
 
         assert denied == checked(Policy(), one, dict(params))
         assert {"allow": None, "approve": "not_approved"}.get(expected, denied) == checked(
-            Policy(), one, dict(params), approved=False
+            Policy(), one, dict(params), covers=False
         )
         assert "denied" == checked(Policy(), one, dict(params), role="stranger")
 

@@ -76,6 +76,32 @@ async def test_a_secret_that_is_not_there_is_refused_as_any_other(
     assert "Did you mean 'API_TOKEM'?" in caplog.text
 
 
+async def test_a_preview_does_not_say_either_which_secrets_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is gone since the workflow was made is spoken of as one that it may no longer use."""
+    made = CALL.replace("QUICK_WORKFLOW:Call:", "CREATE_WORKFLOW:Call]\n[MULTISTEP:ADD_STEP:Call:Call:api_call:")
+    made = made.replace('[{"name":"Call","handler":"api_call","params":', "").removesuffix("}]]") + "]"
+    named = read({"secrets": {"API_TOKEN": ["api.example.com"]}})
+    monkeypatch.setenv("SYNCARA_SECRET_API_TOKEN", "something-long")
+    async with MultiStepProcessor(tmp_path / "bot.db", messenger=Chats(), policy=named) as bot:
+        assert (await bot.process_reply(made, chat_id=CHAT, user_id=CHAT)).ok
+        said = [(await previewed(bot)).text]
+    for policy, gone in ((Policy(), False), (named, True)):
+        if gone:
+            monkeypatch.delenv("SYNCARA_SECRET_API_TOKEN")
+        async with MultiStepProcessor(tmp_path / "bot.db", messenger=Chats(), policy=policy) as bot:
+            said.append((await previewed(bot)).text)
+
+    assert "api.example.com" in said[0]
+    assert said[1] == said[2]
+    assert "🔸 Step Call: a secret may not be used there" in said[2]
+
+
+async def previewed(bot: MultiStepProcessor) -> Any:
+    return await bot.process_reply("[MULTISTEP:PREVIEW:Call]", chat_id=CHAT, user_id=CHAT)
+
+
 @pytest.mark.parametrize("url", ["nowhere", "https://a@b.example.com/", "https://{context.x}/"])
 async def test_a_url_that_is_refused_tells_nothing_of_secrets_either(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
@@ -131,7 +157,7 @@ def test_a_plan_over_https_covers_no_call_over_http() -> None:
     """A plan over http covers one over https."""
 
     class Approved(Caller):
-        user_id, approved = CHAT, True
+        user_id, covers = CHAT, True
 
     def refusal(written: str, scheme: str) -> str | None:
         step = StepInput("step", "Call", None, written={"url": f"{written}://api.example.com/"})

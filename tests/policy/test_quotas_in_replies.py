@@ -130,8 +130,8 @@ EACH = pytest.mark.parametrize("case", [pytest.param(case, id=f"{case.quota} {ca
 
 
 def test_every_quota_is_here() -> None:
-    """A new one needs a case; the size of results is tried below."""
-    assert {*Quotas.__struct_fields__} == {*(case.quota for case in CASES), "result_bytes"}
+    """A new one needs a case; those that hold while a run goes on are tried below."""
+    assert {*Quotas.__struct_fields__} == {*(case.quota for case in CASES), "result_bytes", "run_bytes"}
 
 
 @EACH
@@ -187,6 +187,39 @@ async def test_a_result_that_is_too_large_fails_its_step(ground: Ground) -> None
             assert "the handler's result is 41 bytes as JSON; the limit is 40" in run.error
 
     assert [("failed", "result_too_large", False, 0), ("completed", "", True, 1)] == ends
+
+
+async def test_a_context_that_grows_too_large_fails_the_step_that_makes_it_so(ground: Ground) -> None:
+    """By `set_context` and by `save_as`; at the limit it passes, beyond it nothing is changed and nothing retried."""
+    await ground.restart({"quotas": {"context_bytes": 40}})
+    ways: list[Callable[[str], dict[str, Any]]] = [
+        lambda value: step("A", handler="set_context", params={"key": "b", "value": value}),
+        lambda value: step("A", handler="get_context", params={"key": "x", "default": value}, save_as="b"),
+    ]
+    ends = []
+    for way in ways:
+        for size in (41, 40):
+            value = text(size - len(msgspec.json.encode({"a": 1, "b": ""})))
+            reply = await ground.reply(quick(way(value), named=':context={"a":1}'))
+            run = ground.bot.get_execution(reply.execution_ids[0])
+            ends.append((run.code, run.steps["A"].error, run.steps["A"].attempts, "b" in run.context))
+
+    told = "context_bytes is 41; the limit is 40 (quotas.context_bytes)"
+    assert [("quota_exceeded", told, 1, False), ("", None, 1, True)] * 2 == ends
+
+
+async def test_steps_side_by_side_fill_one_context(ground: Ground) -> None:
+    """Each fits into the context that it began with; the sum counts, so that only the first ones fit."""
+    await ground.restart({"quotas": {"context_bytes": 40}})
+    steps = [
+        step(f"S{n}", handler="set_context", params={"key": f"k{n}", "value": text(8)}, on_error="continue")
+        for n in range(5)
+    ]
+    reply = await ground.reply(quick(*steps))
+    run = ground.bot.get_execution(reply.execution_ids[0])
+
+    assert ["completed"] * 2 + ["failed"] * 3 == [str(each.status) for each in run.steps.values()]
+    assert {"k0": text(8), "k1": text(8)} == {key: run.context[key] for key in run.context if key.startswith("k")}
 
 
 async def test_the_developers_results_have_the_developers_limit(ground: Ground) -> None:

@@ -159,8 +159,8 @@ def test_a_processor_is_made_from_these() -> None:
     """The constructor's arguments; all of them are optional."""
     assert signature(MultiStepProcessor) == (
         "(database=None, *, messenger=None, documents=None, notifier=None, durability=None, "
-    "retention=None, workspace=None, announce=None, policy=None, secrets=None, read_only=False, "
-    "hands_off=False, store=None, clock=None)"
+        "retention=None, workspace=None, announce=None, policy=None, secrets=None, read_only=False, "
+        "hands_off=False, store=None, clock=None)"
     )
 
 

@@ -25,15 +25,10 @@ from syncara.core.errors import Problem, SyncaraError, ValidationError
 from syncara.core.model import Author, Step, Workflow
 from syncara.core.views import Execution
 from syncara.ids import new_id
+from syncara.policy.gate import told
 from syncara.policy.preview import too_much
 from syncara.policy.quotas import size
 
-INSTEAD_OF = {
-    "secret_refused": ("unknown_secret",),
-    "path_refused": ("outside_workspace", "invalid_path"),
-    "address_refused": ("invalid_url",),
-}
-"""The policy's problems, and the handlers' own that they take the place of."""
 PROBLEMS_MAX = 100
 """How many problems of one definition are told at once."""
 
@@ -112,6 +107,9 @@ class Draft:
         sheet = self.create({key: value for key, value in definition.items() if key != "steps"})
         problems: list[Problem] = []
         for number, step in enumerate(definition["steps"], 1):
+            if len(problems) >= PROBLEMS_MAX:
+                sheet.whole = False
+                break
             place = f"step {number} of the list"
             try:
                 self.add_step(sheet, step)
@@ -319,12 +317,8 @@ class Draft:
     def _settle(self, sheet: Sheet) -> Iterator[tuple[int, Problem]]:
         sheet.resolve_dependencies()
         workflow = sheet.workflow()
-        found = self.desk.problems(workflow, self.chat.chat_id, started=sheet.started)
         judged = self.desk.gate.definition(workflow, self.author)
-        # What is refused to an assistant is not explained as to the developer: secrets' names, ways out of its folder.
-        said = {code for problem in judged for code in INSTEAD_OF.get(problem.code, ())}
-        found = [problem for problem in found if problem.code not in said]
-        found += judged
+        found = told(self.desk.problems(workflow, self.chat.chat_id, started=sheet.started), judged)
         for problem in found[:PROBLEMS_MAX]:
             if problem.code in ("unknown_dependency", "unknown_step", "empty_workflow") and not sheet.whole:
                 continue

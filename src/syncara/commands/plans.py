@@ -12,6 +12,7 @@ from syncara.commands.fields import Context, WorkflowRef
 from syncara.commands.registry import command
 from syncara.commands.sheets import Sheet
 from syncara.policy import preview as previews
+from syncara.policy.gate import told
 
 
 @command("MULTISTEP:PREVIEW", "reads", example='[MULTISTEP:PREVIEW:workflow_id:{"name":"Ana"}]')
@@ -24,7 +25,8 @@ def preview(draft: Draft, workflow_id: WorkflowRef, context: Context = {}) -> Sa
 
 def _plan(draft: Draft, sheet: Sheet, context: Mapping[str, Any]) -> Answer:
     workflow, chat, gate = sheet.workflow(), draft.chat, draft.desk.gate
-    problems = draft.desk.problems(workflow, chat.chat_id, started=True) + gate.definition(workflow, draft.author)
+    judged = gate.definition(workflow, draft.author)
+    problems = told(draft.desk.problems(workflow, chat.chat_id, started=True), judged)
     if problems:
         return answers.cannot_run(workflow.name, problems)
     return previews.answer(workflow, gate.plan(workflow, context, None, chat.chat_id, chat.user_id))

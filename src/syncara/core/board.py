@@ -43,7 +43,7 @@ class Board:
 
     # fmt: off
     __slots__ = (
-        "again", "approve_by", "approved", "author", "cancelled", "chat_id", "code", "context", "created_at",
+        "again", "approve_by", "author", "cancelled", "chat_id", "code", "context", "covers", "created_at",
         "deadline", "delayed", "dirty", "due", "error", "error_tolerated", "errors_seen", "execution_id", "failing",
         "finished_at", "held_since", "joins", "latest", "leftover", "message_id", "nodes", "now", "open", "owed",
         "plan", "prompt", "ready", "recovery_deadline", "recovery_timed_out", "retrying", "running", "start_at",
@@ -69,7 +69,7 @@ class Board:
         self.author: Author = "developer"
         self.approve_by: float | None = None
         """Until when a person must approve; None once it is approved, or where nobody needs to."""
-        self.approved = False
+        self.covers: e.Covered = False
         self.started_at: float | None = None
         self.finished_at: float | None = None
         self.code = ""
@@ -260,7 +260,7 @@ class Board:
         self.user_id, self.chat_id, self.message_id = event.user_id, event.chat_id, event.message_id
         self.created_at = event.at
         self.start_at, self.author = event.start_at, event.author
-        self.approve_by, self.approved = event.approve_by, event.approved
+        self.approve_by, self.covers = event.approve_by, event.approved
         self._due(event)
 
     def _due(self, event: e.Event) -> None:
@@ -306,7 +306,7 @@ class Board:
             self._due(event)
 
     def _approved(self, event: e.Approved) -> None:
-        self.approve_by, self.approved = None, True
+        self.approve_by, self.covers = None, event.covers
         if not self.paused:
             self._due(event)
 

@@ -23,6 +23,10 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="event", 
 # Facts: what happened.
 
 
+Covered = bool | dict[str, list[Any]]
+"""What of a plan may be done although it needs an approval: all, nothing, or what `Approved.covers` names."""
+
+
 class Started(Event, frozen=True, omit_defaults=True, gc=False):
     """The execution exists. It pins the first `steps` steps of the workflow and the rule set."""
 
@@ -94,6 +98,8 @@ class Approved(Event, frozen=True, omit_defaults=True, gc=False):
     """A person who may has approved the plan."""
 
     user_id: Any = None
+    covers: dict[str, list[Any]] = {}
+    """The steps that they were asked about, by name, each with what it does in the words of the policy."""
 
 
 class Signalled(Event, frozen=True, omit_defaults=True, gc=False):

@@ -29,3 +29,5 @@ CRASHES_MAX = 3
 """A step that was running at this many unclean deaths of the process is failed as poison."""
 RULES = 1
 """The newest rule set of the machine; an execution keeps the one it started with (`Started.rules`)."""
+RUN_STOP = 2
+"""A run is cancelled when its journal has so many times the bytes that it may have."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -85,7 +86,9 @@ class Template:
         item: Any = msgspec.UNSET,
         index: int | msgspec.UnsetType = msgspec.UNSET,
     ) -> dict[str, Any]:
-        """The params, filled in and new throughout; `steps[name]` is `{"status": …, "data": …}`.
+        """The params, filled in; `steps[name]` is `{"status": …, "data": …}`.
+
+        What a string that is one placeholder takes is shared with the context and the steps.
 
         Raises MissingPlaceholder, and PlaceholderError for params with problems, too large or too deep.
         """
@@ -225,19 +228,30 @@ class _Renderer:
         self._bytes = 0
 
     def value(self, node: Any, depth: int) -> Any:
-        """A copy of `node`, filled in. What is filled in is data, in which nothing is left to fill."""
+        """A copy of `node`, filled in."""
         if isinstance(node, _Placeholder):
-            return self.value(self._find(node, whole=True), depth)
+            return self._data(self._find(node, whole=True), depth)
         if isinstance(node, _Text):
             return self._text(node)
         if depth > JSON_DEPTH_MAX:
-            raise PlaceholderError("too_deep", f"the rendered params are nested deeper than {JSON_DEPTH_MAX} levels")
+            raise _too_deep()
         self._spend(_bytes_least(node))
         if isinstance(node, Mapping):
             return {key: self.value(value, depth + 1) for key, value in node.items()}
         if isinstance(node, list | tuple):
             return [self.value(value, depth + 1) for value in node]
         return node
+
+    def _data(self, value: Any, depth: int) -> Any:
+        """What is filled in, as it is: nothing is left to fill in it, and whoever holds it changes nothing."""
+        if not isinstance(value, dict | list | tuple):
+            return self.value(value, depth)
+        body = msgspec.json.encode(value)
+        self._spend(len(body))
+        room = JSON_DEPTH_MAX - depth + 1
+        if body.count(b"[") + body.count(b"{") >= room and _levels(value) > room:
+            raise _too_deep()
+        return value
 
     def _text(self, text: _Text) -> str:
         parts = []
@@ -318,6 +332,22 @@ def _missing(placeholder: _Placeholder, position: int, value: Any) -> MissingPla
         message = f"{owner} is {kind(value)}, which has no '{_shown(key)}'"
     fix = f"have it set before this step, or write a default: {placeholder.source[:-1]}|…}}"
     return MissingPlaceholder("missing_placeholder", message, placeholder.source, fix)
+
+
+def _levels(value: Any) -> int:
+    """How many levels of values lie in one another; 1 for a value with nothing in it."""
+    count, level = 0, [value]
+    while level:
+        count += 1
+        kinds = set(map(type, level))
+        lists = [each for each in level if isinstance(each, list | tuple)] if kinds & {list, tuple} else []
+        dicts = [each for each in level if isinstance(each, dict)] if dict in kinds else []
+        level = [*chain.from_iterable(lists), *chain.from_iterable(map(dict.values, dicts))]
+    return count
+
+
+def _too_deep() -> PlaceholderError:
+    return PlaceholderError("too_deep", f"the rendered params are nested deeper than {JSON_DEPTH_MAX} levels")
 
 
 def _too_large() -> PlaceholderError:

@@ -85,11 +85,7 @@ class Execution(msgspec.Struct, frozen=True):
 
 def copy_json(value: Any) -> Any:
     """A JSON value that shares nothing mutable with the original."""
-    if isinstance(value, dict):
-        return {key: copy_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [copy_json(item) for item in value]
-    return value
+    return msgspec.json.decode(msgspec.json.encode(value)) if isinstance(value, dict | list | tuple) else value
 
 
 def snapshot(board: Board) -> Execution:

@@ -54,7 +54,7 @@ def condition_check(step: StepInput, execution: ExecutionInput) -> bool:
     params: ConditionCheckParams = step.params
     condition = compile_condition(params.condition)
     try:
-        return condition(execution.context, execution.steps(condition.reads))
+        return condition(dict(execution.context), execution.steps(condition.reads))
     except ConditionFailed as error:
         raise FinalError("undecided", f"the condition could not be evaluated: {error}", condition.text) from None
 

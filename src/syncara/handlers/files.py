@@ -22,7 +22,7 @@ from syncara.core.limits import RESULT_BYTES_MAX
 from syncara.handlers import disk, rooted
 from syncara.handlers.failures import FinalError, literal_problems
 from syncara.handlers.registry import struct_check
-from syncara.handlers.text import to_text
+from syncara.handlers.text import is_for_text, to_text
 
 WORKSPACE = Path("workspace")
 """The folder in which relative paths start, unless another is set."""
@@ -172,10 +172,12 @@ def _require_encoding(encoding: str) -> None:
     if encoding == BASE64:
         return
     try:
-        "".encode(encoding)
+        usable = is_for_text(encoding)
     except (LookupError, ValueError):
+        usable = False
+    if not usable:
         fix = nearest(encoding, ("utf-8", "utf-16", "latin-1", "cp1252", "ascii", BASE64)) or "use utf-8, or base64"
-        raise FinalError("unknown_encoding", f"there is no text encoding '{encoding}'", fix=fix) from None
+        raise FinalError("unknown_encoding", f"there is no text encoding '{encoding}'", fix=fix)
 
 
 def _from_base64(text: str) -> bytes:

@@ -17,6 +17,7 @@ from syncara.core.model import StepResult
 from syncara.handlers.failures import FinalError, literal_problems
 from syncara.handlers.http import NO_SECRETS, Connect, Guard, Reply, Request, Secrets, Site, refuse
 from syncara.handlers.registry import struct_check
+from syncara.handlers.text import is_for_text
 
 MayUse = Callable[[str, Site, ExecutionInput], Problem | None]
 """Called with the name of a secret, the site that it is for and the execution that is about to send it there: what
@@ -287,8 +288,6 @@ def _masked(error: BaseException, secrets: Secrets) -> BaseException:
 
 _JSON = re.compile(r"application/([\w.+-]+\+)?json\b", re.IGNORECASE)
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
-_SLOW_CHARSETS = {"idna", "punycode"}
-"""Their decoders take time that grows with the square of the length."""
 
 
 def _body(reply: Reply, secrets: Secrets) -> dict[str, Any]:
@@ -301,9 +300,9 @@ def _body(reply: Reply, secrets: Secrets) -> dict[str, Any]:
         except (msgspec.DecodeError, RecursionError):
             pass  # it says JSON and is not: what it is comes out below
     charset = _CHARSET.search(content_type)
-    name = charset[1].lower() if charset else "utf-8"
+    name = charset[1] if charset else "utf-8"
     try:
-        return {"body": reply.body.decode("utf-8" if name in _SLOW_CHARSETS else name)}
+        return {"body": reply.body.decode(name if is_for_text(name) else "utf-8")}
     except (LookupError, ValueError):
         masked = secrets.mask(reply.body.decode("latin-1")).encode("latin-1")  # before base64 hides them
         return {"body": base64.b64encode(masked).decode(), "encoding": "base64"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -35,6 +35,18 @@ class Approval(msgspec.Struct, frozen=True, omit_defaults=True):
     answered_by: Any = None
     answered_at: float | None = None
     reason: str | None = None
+    left: bool = False
+    """Whether the process that runs the database has yet to take an answer; only `get_approval` says."""
+
+
+class Now(NamedTuple):
+    """What is judged of a plan that waits at the time when somebody answers."""
+
+    hash: str
+    held: tuple[Effect, ...]
+    """What needs approval."""
+    beyond: bool
+    denied: bool
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -42,3 +54,5 @@ class Answer(msgspec.Struct, frozen=True):
     plan_hash: str | None = None
     """The plan that was looked at; another one is not approved."""
     reason: str | None = None
+    account: str = ""
+    """Who left it, where it comes from another process."""

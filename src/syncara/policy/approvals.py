@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
@@ -21,9 +22,9 @@ from syncara.core.board import Board
 from syncara.core.errors import ApprovalError, DamagedError, SyncaraError, nearest
 from syncara.core.model import ExecutionStatus
 from syncara.policy import audit
-from syncara.policy.approval import Answer, Approval
+from syncara.policy.approval import Answer, Approval, Now
+from syncara.policy.effects import Effect, as_judged
 from syncara.policy.gate import Gate, Judgement
-from syncara.policy.plan import plan_hash
 from syncara.policy.preview import planned
 from syncara.readers import Readers
 from syncara.runtimes.local import Boards, LocalRuntime
@@ -44,7 +45,7 @@ def asked(started: e.Started, workflow_name: str, judgement: Judgement) -> Appro
         id_for(started.execution_id),
         started.execution_id,
         judgement.hash,
-        tuple(each.effect for each in judgement.verdict.judged if each.decision == "approve"),
+        judgement.verdict.held,
         started.approve_by or started.at,
         workflow_name=workflow_name,
         chat_id=started.chat_id,
@@ -90,12 +91,16 @@ def awaited(approval: Approval) -> tuple[answers.Line, ...]:
 
 
 class Approvals:
-    def __init__(self, store: Store, readers: Readers, runtime: LocalRuntime, gate: Gate, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, readers: Readers, runtime: LocalRuntime, gate: Gate, clock: Clock, account: str | None
+    ) -> None:
+        """account: whose command in a terminal this process is; None where it is no such command."""
         self._store = store
         self._readers = readers
         self._runtime = runtime
         self._gate = gate
         self._clock = clock
+        self._account = account or OPERATOR
         self._turn = asyncio.Lock()
         self._inbox: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -105,11 +110,19 @@ class Approvals:
 
     def get(self, approval_id: str) -> Approval:
         """Raises ApprovalError code `not_found`, with the nearest id."""
+        left = self._is_left(arguments.text("approval_id", approval_id))  # before the approval: it is taken, then gone
+        return msgspec.structs.replace(self._known(approval_id), left=left)
+
+    def _known(self, approval_id: str) -> Approval:
         approval = self._find(approval_id)
         if approval is None:
             latest = [each.key for each in self._store.records(KIND, limit=50, newest_first=True)]
             raise _not_found(approval_id, nearest(approval_id, latest) or "list_approvals() shows those that wait")
         return approval
+
+    def _is_left(self, approval_id: str) -> bool:
+        """Whether an answer of another process lies there."""
+        return self._store.record(ANSWER, approval_id) is not None
 
     def _find(self, approval_id: str) -> Approval | None:
         record = self._store.record(KIND, arguments.text("approval_id", approval_id))
@@ -169,17 +182,19 @@ class Approvals:
         operator: whoever answers has the database itself at hand, and so may.
         """
         arguments.chat_ids(user_id, None, None)
+        who = (answer.account or self._account) if operator else user_id
         async with self._turn:
-            approval = self.get(approval_id) if operator else self._for_person(approval_id)
+            approval = self._known(approval_id) if operator else self._for_person(approval_id)
             try:
+                now = self._judged(approval)
                 if not operator:
-                    self._require_allowed(approval, user_id)
+                    self._require_allowed(approval, user_id, now)
                 self._require_open(approval)
                 if answer.approve:
-                    self._require_unchanged(approval, answer.plan_hash)
-                return await self._settle(approval, user_id, answer)
+                    _require_unchanged(approval, now, answer.plan_hash)
+                return await self._settle(approval, now, user_id, answer, who)
             except ApprovalError as error:
-                refused = _refused(approval, user_id, answer, error, self._clock.now())
+                refused = _refused(approval, who, answer, error, self._clock.now())
                 await self._runtime.together([], [], lambda boards, changed: [refused])
                 raise
 
@@ -190,22 +205,26 @@ class Approvals:
             message = f"it has been answered already: {approval.status}"
             raise ApprovalError("used", message, approval.id, "ask for the plan again, if it is to run")
 
-    def _require_allowed(self, approval: Approval, user_id: Any) -> None:
-        if not self._gate.may_answer(approval.chat_id, approval.user_id, user_id, beyond=approval.beyond):
+    def _judged(self, approval: Approval) -> Now:
+        """By the policy of now; but as it was asked about where nothing waits, or no bot runs whose policy counts."""
+        asked = Now(approval.plan_hash, approval.effects, approval.beyond, denied=False)
+        if approval.status != "pending":
+            return asked
+        plan = self._readers.read(approval.execution_id, partial(_judgement, self._gate))
+        if self._loop is None:
+            return asked._replace(hash=plan.hash)
+        return Now(plan.hash, plan.verdict.held, plan.verdict.beyond, bool(plan.denials))
+
+    def _require_allowed(self, approval: Approval, user_id: Any, now: Now) -> None:
+        if not self._gate.may_answer(approval.chat_id, approval.user_id, user_id, beyond=now.beyond):
             message = f"user {user_id!r} may not answer it"
             fix = "ask one of its approvers" if approval.approvers else "set owners or approvers in the policy file"
             raise ApprovalError("not_allowed", message, approval.id, fix)
 
-    def _require_unchanged(self, approval: Approval, expected: str | None) -> None:
-        now = self._readers.read(approval.execution_id, _hash_of)
-        if now != approval.plan_hash or expected not in (None, approval.plan_hash):
-            message = "the plan is not the one that the approval is for"
-            raise ApprovalError("plan_changed", message, approval.id, "look at the plan again, and answer for that one")
-
-    async def _settle(self, approval: Approval, user_id: Any, answer: Answer) -> Approval:
+    async def _settle(self, approval: Approval, judged: Now, user_id: Any, answer: Answer, who: Any) -> Approval:
         now = self._clock.now()
         refusal = f"refused by {user_id}" + (f": {answer.reason}" if answer.reason else "")
-        fact: e.Fact = e.Approved(now, user_id) if answer.approve else e.Cancelled(now, refusal)
+        fact: e.Fact = e.Approved(now, user_id, _covers(judged.held)) if answer.approve else e.Cancelled(now, refusal)
         answered = msgspec.structs.replace(
             approval,
             status="approved" if answer.approve else "refused",
@@ -217,7 +236,7 @@ class Approvals:
 
         def finish(boards: Boards, changed: list[bool]) -> Sequence[Addition]:
             taken.extend(changed)
-            return [record_of(answered, now), _entry(answered, now)] if changed[0] else []
+            return [record_of(answered, now), _entry(answered, who, now)] if changed[0] else []
 
         await self._runtime.together([], [(approval.execution_id, fact)], finish)
         if not taken[0]:
@@ -228,15 +247,16 @@ class Approvals:
 
     def leave(self, approval_id: str, answer: Answer) -> Approval:
         """Write the operator's answer down for the process that runs the database. Raises ApprovalError as `answer`."""
-        approval = self.get(approval_id)
+        approval = self._known(approval_id)
         self._require_open(approval)
         if answer.approve:
-            self._require_unchanged(approval, answer.plan_hash)
-        if self._store.record(ANSWER, approval_id) is not None:
+            _require_unchanged(approval, self._judged(approval), answer.plan_hash)
+        if self._is_left(approval_id):
             fix = "wait until the process that runs the database takes it"
             raise ApprovalError("used", "an answer to it has been left already", approval_id, fix)
-        self._store.put(Record(ANSWER, approval_id, self._clock.now(), msgspec.json.encode(answer)))
-        return approval
+        left = msgspec.structs.replace(answer, account=self._account)
+        self._store.put(Record(ANSWER, approval_id, self._clock.now(), msgspec.json.encode(left)))
+        return msgspec.structs.replace(approval, left=True)
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         self._turn, self._loop = asyncio.Lock(), loop
@@ -277,21 +297,35 @@ def id_for(execution_id: str) -> str:
     return "ap" + execution_id.removeprefix("ex")
 
 
-def _entry(answered: Approval, at: float) -> Unsealed:
+def _require_unchanged(approval: Approval, now: Now, expected: str | None) -> None:
+    """That the plan is the one that was looked at, and that whatever needs approval now has been asked about."""
+    if now.hash != approval.plan_hash or expected not in (None, approval.plan_hash):
+        message = "the plan is not the one that the approval is for"
+        raise ApprovalError("plan_changed", message, approval.id, "look at the plan again, and answer for that one")
+    asked = _covers(approval.effects)
+    if now.denied or any(asked.get(name) != judged for name, judged in _covers(now.held).items()):
+        message = "the policy has changed, and says more against the plan than when it was asked about"
+        raise ApprovalError("plan_changed", message, approval.id, "ask for the plan again")
+
+
+def _covers(effects: Iterable[Effect]) -> dict[str, list[Any]]:
+    return {each.step: as_judged(each) for each in effects}
+
+
+def _entry(answered: Approval, who: Any, at: float) -> Unsealed:
     what: Literal["approved", "refused"] = "approved" if answered.status == "approved" else "refused"
-    told = audit.ApprovalAnswered(answered.id, answered.execution_id, answered.plan_hash, what, answered.answered_by)
+    told = audit.ApprovalAnswered(answered.id, answered.execution_id, answered.plan_hash, what, who)
     return audit.unsealed(at, told)
 
 
-def _refused(approval: Approval, user_id: Any, answer: Answer, error: ApprovalError, at: float) -> Unsealed:
+def _refused(approval: Approval, who: Any, answer: Answer, error: ApprovalError, at: float) -> Unsealed:
     what: Literal["approve", "refuse"] = "approve" if answer.approve else "refuse"
-    return audit.unsealed(at, audit.AnswerRefused(approval.id, approval.execution_id, what, user_id, error.code))
+    return audit.unsealed(at, audit.AnswerRefused(approval.id, approval.execution_id, what, who, error.code))
 
 
 def _not_found(approval_id: str, fix: str) -> ApprovalError:
     return ApprovalError("not_found", f"there is no approval '{approval_id}'", "approval_id", fix)
 
 
-def _hash_of(board: Board) -> str:
-    planned = msgspec.structs.replace(board.plan.workflow, chat_id=board.chat_id)
-    return plan_hash(planned, board.context, board.start_at)
+def _judgement(gate: Gate, board: Board) -> Judgement:
+    return gate.plan(board.plan.workflow, board.context, board.start_at, board.chat_id, board.user_id)

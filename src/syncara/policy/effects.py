@@ -44,6 +44,11 @@ class Effect(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     of the whole, so that two details differ where what they stand for does."""
 
 
+def as_judged(asked: Effect) -> list[Any]:
+    """What somebody who approves a step approves of it, as JSON: all but its name and its detail."""
+    return [asked.kind, asked.handler, asked.operation, asked.address, asked.own]
+
+
 def effects(workflow: Workflow, context: Mapping[str, Any] | None = None) -> tuple[Effect, ...]:
     """The effects of a definition that starts with `context`, in the order of its steps, tasks of groups last.
 

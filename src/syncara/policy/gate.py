@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -10,7 +10,6 @@ import msgspec
 
 from syncara.abc import ExecutionInput, StepInput
 from syncara.core.errors import Problem
-from syncara.core.limits import RESULT_BYTES_MAX
 from syncara.core.model import Author, Step, Workflow
 from syncara.handlers import web
 from syncara.handlers.failures import FinalError
@@ -23,6 +22,13 @@ from syncara.policy.judge import lines_of
 from syncara.policy.plan import plan_hash
 from syncara.policy.policy import CommandKind, Id, Policy, Role
 from syncara.runtimes.driver import Call
+
+INSTEAD_OF = {
+    "secret_refused": ("unknown_secret",),
+    "path_refused": ("outside_workspace", "invalid_path"),
+    "address_refused": ("invalid_url",),
+}
+"""The policy's problems, and the handlers' own that they take the place of."""
 
 
 class Judgement(NamedTuple):
@@ -201,18 +207,17 @@ class Gate:
         return judge.check_call(
             self.policy,
             Step(step.id, call.name, call.handler, step.written),
-            step.params,
+            step.given,
             chat_id=execution.chat_id,
             user_id=execution.user_id,
             role=self.role(execution.chat_id, execution.user_id),
             declares=self._declares,
-            approved=execution.approved,
+            covers=execution.covers,
             takes_data=self._takes_data,
         )
 
-    def result_bytes_max(self, call: Call) -> int:
-        limit = self.policy.quotas(call.execution.author, call.execution.chat_id).result_bytes
-        return RESULT_BYTES_MAX if limit is None else min(limit, RESULT_BYTES_MAX)
+    def quotas(self, author: Author, chat_id: Any) -> quotas.Quotas:
+        return self.policy.quotas(author, chat_id)
 
     def scope(self, collection: str, execution: ExecutionInput) -> str:
         """In whose documents an execution finds a collection: what an assistant wrote, in its chat's own."""
@@ -228,7 +233,7 @@ class Gate:
         """Where a call may go: to the public web, as far as the policy and the approved plan go. Redirects too."""
         written = Step(step.id, step.name, "api_call", dict(step.written))
         asked = effect(written, execution.chat_id)
-        planned = {str(asked.address)} if execution.approved else set()
+        planned = {str(asked.address)} if judge.covered(execution.covers, asked) else set()
         in_clear = not str(step.written.get("url")).lower().startswith("https:")
 
         def allowed(host: str, port: int, scheme: str, method: str) -> Problem | None:
@@ -238,6 +243,15 @@ class Gate:
             return judge.check_site(self.policy, there, chat_id=chat_id, role=role, method=method, planned=held)
 
         return PublicWeb(allowed)
+
+
+def told(found: Iterable[Problem], judged: list[Problem]) -> list[Problem]:
+    """What an author is told of a definition in which handlers have `found` problems, and the policy has `judged`.
+
+    What is refused to an assistant is not explained as to the developer: secrets' names, ways out of its folder.
+    """
+    said = {code for problem in judged for code in INSTEAD_OF.get(problem.code, ())}
+    return [*(problem for problem in found if problem.code not in said), *judged]
 
 
 def is_private(chat_id: Any, user_id: Any) -> bool:

@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from syncara.core.errors import Problem
+from syncara.core.events import Covered
 from syncara.core.model import Step
 from syncara.handlers.failures import FinalError
 from syncara.handlers.rooted import names, root_of
 from syncara.policy import taint
-from syncara.policy.effects import Effect, effect
+from syncara.policy.effects import Effect, as_judged, effect
 from syncara.policy.policy import Decision, Grant, Policy, Role, RoleRules, Rules
 from syncara.policy.roles import among
 
@@ -55,9 +56,14 @@ class Verdict(msgspec.Struct, frozen=True):
         return next((each.rule for each in self.judged if each.decision == self.decision), "nothing to judge")
 
     @property
+    def held(self) -> tuple[Effect, ...]:
+        """What needs approval."""
+        return tuple(each.effect for each in self.judged if each.decision == "approve")
+
+    @property
     def beyond(self) -> bool:
         """Whether something that needs approval reaches beyond the chat (`roles.approvers`)."""
-        return any(each.decision == "approve" and each.effect.own is False for each in self.judged)
+        return any(each.own is False for each in self.held)
 
 
 def judge(
@@ -90,19 +96,25 @@ def check_call(
     user_id: Any,
     role: Role,
     declares: Declares,
-    approved: bool,
+    covers: Covered,
     takes_data: Callable[[str], bool] = taint.never,
 ) -> Problem | None:
     """Judge once more at the moment of a call: what refuses it, or None.
 
-    `step` is the definition's, `params` are rendered: what was filled in must have changed no address. `approved`: a
-    person has approved the plan that the step is part of. The policy, and the role, are those of now.
+    `step` is the definition's, `params` are rendered: what was filled in must have changed no address. `covers`: what
+    of its plan is approved. The policy, and the role, are those of now.
     """
     found = taint.changed(step, params, takes_data)
     if found is not None:
         return found
     verdict = judge(policy, (effect(step, chat_id),), chat_id=chat_id, user_id=user_id, role=role, declares=declares)
+    approved = all(covered(covers, each) for each in verdict.held)
     return _refusal(verdict.decision, verdict.rule, f"step '{step.name}'", approved=approved)
+
+
+def covered(covers: Covered, asked: Effect) -> bool:
+    """Whether an approval is for this effect, in everything that the policy of now sees in it."""
+    return covers if isinstance(covers, bool) else covers.get(asked.step) == as_judged(asked)
 
 
 def check_site(

@@ -30,9 +30,11 @@ class Quotas(msgspec.Struct, frozen=True):
     params_bytes: int | None = 256 * KIB
     """Of one step's params as JSON."""
     context_bytes: int | None = 1 * MIB
-    """Of the context that a run starts with, as JSON."""
+    """Of a run's context as JSON, at its start and whenever a step changes it."""
     result_bytes: int | None = 1 * MIB
     """Of one step's result as JSON."""
+    run_bytes: int | None = 64 * MIB
+    """Of all that a run keeps, as JSON: its journal, with contexts, filled-in params, results and errors."""
     open_executions: int | None = 100
     """Runs of one chat that have not ended."""
     starts_per_hour: int | None = 100

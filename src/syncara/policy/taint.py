@@ -28,6 +28,7 @@ ADDRESSES: dict[str, dict[str, str]] = {
         "collection": "write the collection out",
         "operation": "write the operation out",
         "query": "write an object; placeholders may stand for its values",
+        "data": "write the fields out; placeholders may stand for their values",
     },
     "execute_shortcode": {"shortcode": "write the shortcode out", "params": "write out what it is to act on"},
     "set_context": {"key": "write the key out"},
@@ -35,8 +36,19 @@ ADDRESSES: dict[str, dict[str, str]] = {
 }
 """The params that say where something goes or what is done there, with the way out for each."""
 
-METHOD_HEADERS = frozenset({"x-http-method", "x-http-method-override", "x-method-override"})
-"""Headers by which some servers do something else than the method says."""
+DIVERTING_HEADERS = frozenset(
+    {
+        *("x-http-method", "x-http-method-override", "x-method", "x-method-override"),
+        *("x-original-method", "x-forwarded-method"),
+        *("x-original-url", "x-original-uri", "x-original-path", "x-rewrite-url", "x-rewrite-uri", "x-override-url"),
+        *("x-forwarded-uri", "x-forwarded-url", "x-forwarded-path", "x-forwarded-prefix", "x-script-name", "x-url"),
+        *("destination", "x-amz-copy-source", "x-goog-copy-source", "x-ms-copy-source"),
+        *("host", "x-host", "x-original-host", "x-forwarded-host", "x-forwarded-server", "x-http-host-override"),
+        *("x-forwarded-port", "x-forwarded-proto", "x-forwarded-scheme", "x-url-scheme", "forwarded"),
+        *("content-length", "transfer-encoding"),  # where a request ends, and with what the next one begins
+    }
+)
+"""Headers from which a server, or a proxy before it, may take the method, the path or the host of a request."""
 
 _SECRET = "{secret."  # noqa: S105 - how a secret is opened, none itself
 _ESCAPED = "("
@@ -113,14 +125,16 @@ def _addresses(step: Step, takes_data: Callable[[str], bool]) -> Mapping[str, st
     fields = ADDRESSES.get(step.handler, {})
     if step.handler == "execute_shortcode" and takes_data(str(step.params.get("shortcode")).upper()):
         return {name: fix for name, fix in fields.items() if name != "params"}
+    if step.handler == "database_operation" and step.params.get("operation") != "update":
+        return {name: fix for name, fix in fields.items() if name != "data"}  # what is inserted is a value as a whole
     return fields
 
 
 def _address(name: str, value: Any) -> Any:
     """What of a param is an address.
 
-    Of a URL all that stands before the `?`, of headers their names, of tasks and of a query only that they are written
-    out: tasks are steps, and are looked at one by one.
+    Of a URL all that stands before the `?`, of headers their names, of an update its fields, of tasks and of a query
+    only that they are written out: tasks are steps, and are looked at one by one.
     """
     match name, value:
         case "url", str():
@@ -129,15 +143,24 @@ def _address(name: str, value: Any) -> Any:
             return list(value)
         case ("tasks", list()) | ("query", dict()):
             return None
+        case "data", dict():
+            return [[name, _fields(name, operand)] for name, operand in value.items()]
     return value
 
 
+def _fields(name: str, operand: Any) -> Any:
+    """The fields that one operator of an update changes; a field without an operator stands there by its own name."""
+    if not name.startswith("$"):
+        return None
+    return list(operand) if name != "$rename" and isinstance(operand, dict) else operand
+
+
 def _header_problems(where: str, headers: Mapping[str, Any]) -> list[Problem]:
-    message = "the header tells servers to use another method than the one that is judged"
+    message = "the header can tell a server of another method, path or host than those that are judged"
     return [
-        Problem("not_literal", where, f"'{name}': {message}", "leave it out, and write the method into 'method'")
+        Problem("not_literal", where, f"'{name}': {message}", "leave it out, and write them into 'method' and 'url'")
         for name in headers
-        if name.lower() in METHOD_HEADERS
+        if name.strip().lower().replace("_", "-") in DIVERTING_HEADERS  # many servers take both for one
     ]
 
 

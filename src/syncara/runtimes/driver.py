@@ -15,13 +15,13 @@ import msgspec
 
 from syncara.core import events as e
 from syncara.core.board import Board
-from syncara.core.check import strict_json
 from syncara.core.errors import NonRetryableError, Problem, SyncaraError, ValidationError
-from syncara.core.limits import CONTEXT_BYTES_MAX, ERROR_CHARS_MAX, RESULT_BYTES_MAX, SECONDS_MAX
+from syncara.core.limits import ERROR_CHARS_MAX, RESULT_BYTES_MAX, SECONDS_MAX
 from syncara.core.machine import advance, is_seconds
 from syncara.core.model import Author, Step, StepResult
 from syncara.core.reads import steps_view
 from syncara.core.views import copy_json
+from syncara.runtimes.own import OwnContext, changes, stored
 
 StepsView = Callable[[Iterable[tuple[str, str | None]]], dict[str, dict[str, Any]]]
 """`{name: {"status", "data"}}` of the steps that a condition reads (`Condition.reads`)."""
@@ -30,14 +30,28 @@ StepsView = Callable[[Iterable[tuple[str, str | None]]], dict[str, dict[str, Any
 class StepInput:
     """What a handler sees of its step (abc.StepInput)."""
 
-    __slots__ = ("_written", "id", "name", "params")
+    __slots__ = ("_params", "_written", "given", "id", "name")
 
-    def __init__(self, id: str, name: str, params: Any, written: dict[str, Any] | None = None) -> None:
-        """`written` is not changed."""
+    def __init__(
+        self, id: str, name: str, params: Any, written: dict[str, Any] | None = None, *, shared: bool = False
+    ) -> None:
+        """`written` is not changed, and neither are params that are shared: they are copied when first touched."""
         self.id = id
         self.name = name
-        self.params = params
+        self.given = params
+        """The params as the engine holds them, to be looked at only."""
+        self._params = msgspec.UNSET if shared else params
         self._written = written
+
+    @property
+    def params(self) -> Any:
+        if self._params is msgspec.UNSET:
+            self._params = copy_json(self.given)
+        return self._params
+
+    @params.setter
+    def params(self, value: Any) -> None:
+        self._params = value
 
     @property
     def written(self) -> dict[str, Any]:
@@ -47,7 +61,7 @@ class StepInput:
 
 
 class ExecutionInput:
-    """What a handler sees of its execution (abc.ExecutionInput). The context is copied when it is first touched."""
+    """What a handler sees of its execution (abc.ExecutionInput). Of the context, it copies what it touches."""
 
     __slots__ = (
         "_context",
@@ -56,6 +70,7 @@ class ExecutionInput:
         "attempt",
         "author",
         "chat_id",
+        "covers",
         "id",
         "idempotency_key",
         "message_id",
@@ -75,11 +90,11 @@ class ExecutionInput:
         steps: StepsView,
         author: Author = "developer",
         *,
-        approved: bool = False,
+        covers: e.Covered = False,
     ) -> None:
         """`chat` is (user_id, chat_id, message_id); `context` is not changed."""
         self.author = author
-        self.approved = approved
+        self.covers, self.approved = covers, bool(covers)
         self.id = id
         self.workflow_id = workflow_id
         self.attempt = attempt
@@ -92,23 +107,19 @@ class ExecutionInput:
     @property
     def context(self) -> dict[str, Any]:
         if self._context is None:
-            self._context = copy_json(self._original)
+            self._context = OwnContext(self._original)
         return self._context
 
     @context.setter
     def context(self, value: dict[str, Any]) -> None:
         self._context = value
 
-    def size_with(self, changes: dict[str, Any]) -> int:
-        """Bytes of the context as JSON, once it has taken `changes`."""
-        return len(msgspec.json.encode({**self._original, **changes}))
-
-    def changes(self) -> tuple[dict[str, Any], tuple[str, ...]]:
+    def changes(self, result: Any = None, kept: Any = None) -> tuple[dict[str, Any], tuple[str, ...]]:
         """The top-level keys that the handler set, as they will be stored, and those that it removed.
 
-        Raises ValueError for what is not JSON, or for a context over its limit.
+        `kept`: as what `result` will be stored, which a key may hold too. Raises ValueError for what is not JSON.
         """
-        mine, original = self._context, self._original
+        mine = self._context
         if mine is None:
             return {}, ()
         if not isinstance(mine, dict):
@@ -116,18 +127,9 @@ class ExecutionInput:
                 f"execution.context was replaced by a {type(mine).__name__}; it must stay a dict"
             )
         try:
-            whole = strict_json(mine)
+            return changes(mine, self._original, result, kept)
         except ValueError as error:
             raise ValueError(f"execution.context: {error}") from None
-        stored: dict[str, Any] = msgspec.json.decode(whole)
-        changed = {
-            key: value
-            for key, value in stored.items()
-            if key not in original or msgspec.json.encode(value) != msgspec.json.encode(original[key])
-        }
-        if changed and len(whole) > CONTEXT_BYTES_MAX:
-            raise ValueError(f"execution.context is {len(whole)} bytes as JSON; the limit is {CONTEXT_BYTES_MAX}")
-        return changed, tuple(key for key in original if key not in stored)
 
 
 class Call(NamedTuple):
@@ -141,7 +143,6 @@ class Call(NamedTuple):
     handler: str
     timeout: float
     """Seconds."""
-    save_as: str | None = None
 
 
 class Stop(NamedTuple):
@@ -201,7 +202,7 @@ def call_of(board: Board, event: e.StepScheduled) -> Call:
     i = board.plan.index[event.step]
     step, node = board.plan.steps[i], board.nodes[i]
     rendered = node.params if node is not None else None
-    params = copy_json(step.params if rendered is None else rendered)
+    params = step.params if rendered is None else rendered
     execution = ExecutionInput(
         board.execution_id,
         board.plan.workflow.id,
@@ -211,10 +212,10 @@ def call_of(board: Board, event: e.StepScheduled) -> Call:
         (board.user_id, board.chat_id, board.message_id),
         partial(steps_view, board),
         board.author,
-        approved=board.approved,
+        covers=board.covers,
     )
-    inputs = StepInput(step.id, step.name, params, step.params), execution
-    return Call(*inputs, step.name, event.attempt, step.handler, step.timeout, step.save_as)
+    inputs = StepInput(step.id, step.name, params, step.params, shared=True), execution
+    return Call(*inputs, step.name, event.attempt, step.handler, step.timeout)
 
 
 def idempotency_key(board: Board, step: Step) -> str:
@@ -238,21 +239,15 @@ def success(call: Call, value: Any, at: float, bytes_max: int = RESULT_BYTES_MAX
         error = result.error or "the handler returned success=False"
         return _erred(call, at, "error", str(error), result.retryable, result.retry_after)
     try:
-        data = _storable(value if result is None else result.data, bytes_max)
+        given = value if result is None else result.data
+        data = _storable(given, bytes_max)
         metadata = _storable(result.metadata, bytes_max) if result is not None else None
-        changes, removed = call.execution.changes()
+        changed, removed = call.execution.changes(given, data)
     except _TooLargeError as error:
         return _erred(call, at, "result_too_large", str(error), retryable=False)
     except ValueError as error:
         return _erred(call, at, "invalid_result", str(error), retryable=False)
-    if call.save_as is not None:
-        size = call.execution.size_with({**changes, call.save_as: data})
-        if size > CONTEXT_BYTES_MAX:
-            text = (
-                f"saved as '{call.save_as}' it makes the context {size} bytes as JSON; the limit is {CONTEXT_BYTES_MAX}"
-            )
-            return _erred(call, at, "result_too_large", text, retryable=False)
-    return e.StepSucceeded(at, call.name, call.attempt, data, changes, removed, metadata)
+    return e.StepSucceeded(at, call.name, call.attempt, data, changed, removed, metadata)
 
 
 def _wrong_result(result: StepResult) -> str:
@@ -276,7 +271,7 @@ def _storable(value: Any, bytes_max: int) -> Any:
     if value is None or isinstance(value, bool):
         return value
     try:
-        body = strict_json(value)
+        body = stored(value)
     except ValueError as error:
         raise ValueError(f"the handler's result is not JSON: {error}") from None
     if len(body) > bytes_max:

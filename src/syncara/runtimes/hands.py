@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -17,8 +18,11 @@ import msgspec
 from syncara.abc import Clock, Handler
 from syncara.core import events as e
 from syncara.core.errors import Problem
+from syncara.core.limits import RESULT_BYTES_MAX
+from syncara.core.model import Author
 from syncara.runtimes import driver
 from syncara.runtimes.driver import Call
+from syncara.runtimes.room import Quotas
 from syncara.runtimes.threads import Job, Threads
 from syncara.runtimes.timers import Timers
 
@@ -26,6 +30,8 @@ logger = logging.getLogger("syncara")
 
 GRACE_S = 1.0
 """How long a cancelled attempt may take to clean up before its step goes on without it."""
+TURN_S = 0.02
+"""How long attempts may begin, and direct handlers run, before the event loop does something else."""
 
 Outcome = e.StepSucceeded | e.StepErred
 Slot = tuple[int, str]
@@ -34,13 +40,13 @@ Report = Callable[[int, Outcome], None]
 
 
 class Guard(Protocol):
-    """Judges calls."""
+    """Judges calls, and says how much an author may take."""
 
     def refuses(self, call: Call) -> Problem | None:
         """What keeps a call of what an assistant wrote from being made; its params are rendered."""
 
-    def result_bytes_max(self, call: Call) -> int:
-        """How large its result may be as JSON."""
+    def quotas(self, author: Author, chat_id: Any) -> Quotas:
+        """Of what one author wrote, in a chat."""
 
 
 class Attempt:
@@ -78,6 +84,10 @@ class Hands:
         self._attempts: dict[Slot, Attempt] = {}
         self._threads = Threads(loop)
         self._deadlines: Timers[Slot] = Timers(loop, loop.time, self._overdue)
+        self._waiting: deque[Attempt] = deque()
+        """For the next turn of the loop."""
+        self._turn_ends: float | None = None
+        """On the clock of the loop; None before something begins in this turn."""
 
     @property
     def busy(self) -> int:
@@ -87,6 +97,27 @@ class Hands:
     def start(self, key: int, call: Call) -> None:
         attempt = Attempt((key, call.name), call)
         self._attempts[attempt.slot] = attempt
+        self._waiting.append(attempt)
+        if len(self._waiting) == 1:
+            self._begin_waiting()
+
+    def _begin_waiting(self) -> None:
+        """Begin what waits, as far as this turn of the loop goes."""
+        if self._turn_ends is None:
+            self._turn_ends = self._loop.time() + TURN_S
+            self._loop.call_soon(self._next_turn, context=self._context)
+        while self._waiting and self._loop.time() < self._turn_ends:
+            attempt = self._waiting.popleft()
+            if not attempt.mute:
+                self._begin(attempt)
+
+    def _next_turn(self) -> None:
+        self._turn_ends = None
+        if self._waiting:
+            self._begin_waiting()
+
+    def _begin(self, attempt: Attempt) -> None:
+        call = attempt.call
         handler = self._handler(call.handler)
         if handler is None:
             self._end(attempt, driver.unknown_handler(call, self._clock.now()))
@@ -96,7 +127,8 @@ class Hands:
             return
         if handler.params is not None:
             try:
-                call.step.params = msgspec.convert(call.step.params, handler.params)
+                given = call.step.given if handler.mode == "direct" else call.step.params
+                call.step.params = msgspec.convert(given, handler.params)
             except Exception as error:  # noqa: BLE001 - a params class may raise anything
                 self._end(attempt, driver.bad_params(call, error, self._clock.now()))
                 return
@@ -129,6 +161,7 @@ class Hands:
         """Interrupt every attempt; returns what is still under way: tasks that clean up, and plain functions."""
         attempts = list(self._attempts.values())
         self._attempts.clear()
+        self._waiting.clear()
         returning = self._threads.close()
         for attempt in attempts:
             self._silence(attempt)
@@ -154,7 +187,9 @@ class Hands:
     def _success(self, call: Call, value: Any) -> Outcome:
         if self._guard is None:
             return driver.success(call, value, self._clock.now())
-        return driver.success(call, value, self._clock.now(), self._guard.result_bytes_max(call))
+        most = self._guard.quotas(call.execution.author, call.execution.chat_id).result_bytes
+        most = RESULT_BYTES_MAX if most is None else min(most, RESULT_BYTES_MAX)
+        return driver.success(call, value, self._clock.now(), most)
 
     async def _in_task(self, handler: Handler, attempt: Attempt) -> None:
         value, error = None, None

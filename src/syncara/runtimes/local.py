@@ -14,16 +14,18 @@ from syncara.abc import Addition, Clock, Handler, RunnerInfo, Store
 from syncara.core import events as e
 from syncara.core import journal
 from syncara.core.board import Board
-from syncara.core.errors import DamagedError, InvalidStateError, NotFoundError, StorageError
+from syncara.core.errors import DamagedError, InvalidStateError, NotFoundError, Problem, StorageError
 from syncara.core.graph import Plan
+from syncara.core.limits import RUN_STOP
 from syncara.core.machine import fold, next_wake
 from syncara.core.model import ExecutionStatus
 from syncara.runtimes.audience import Audience
 from syncara.runtimes.commits import Auditor, Commits
-from syncara.runtimes.driver import Action, Block, Call, Stop, drive, take_in
+from syncara.runtimes.driver import Action, Block, Call, Stop, drive, refused, take_in
 from syncara.runtimes.hands import Guard, Hands, Outcome
 from syncara.runtimes.recovery import Recovery
 from syncara.runtimes.resident import Fed, Group, Resident
+from syncara.runtimes.room import Quotas, Room, Unlimited
 from syncara.runtimes.stalled import Stalled
 from syncara.runtimes.timers import Timers
 
@@ -286,6 +288,7 @@ class LocalRuntime:
         resident.board = fold(Board(self._plans(started.workflow_id, started.steps)), events)
         resident.seq = len(events)
         resident.checksum = rows[-1].checksum
+        resident.room = Room(sum(len(row.body) for row in rows))
 
     def _adopt(self, resident: Resident, execution_id: str) -> None:
         self._residents[resident.key] = resident
@@ -316,6 +319,8 @@ class LocalRuntime:
     def feed(self, resident: Resident, fact: e.Fact, asked: asyncio.Future[None] | None = None) -> bool:
         """Take a fact into a board and have what follows written. False when it changes nothing."""
         try:
+            if isinstance(fact, e.StepSucceeded):
+                fact = resident.room.fitting(resident.board, fact, self._quotas(resident.board))
             events, actions = (take_in if self._hands_off else drive)(resident.board, fact)
         except Exception:
             # The board may be half changed: forget it. The journal is whole, and is read again when it is needed.
@@ -388,8 +393,7 @@ class LocalRuntime:
     def _acknowledge(self, resident: Resident) -> None:
         actions = resident.written()
         if not self._stopping:
-            for action in actions:
-                self._act(resident, action)
+            self._carry_out(resident, actions)
         self.audience.committed(resident.board)
         if self._commits.holds(resident):
             return
@@ -401,6 +405,21 @@ class LocalRuntime:
             self.audience.ended(resident.board)
         else:
             self.settle_down(resident)
+
+    def _carry_out(self, resident: Resident, actions: Iterable[Action]) -> None:
+        board, quotas = resident.board, self._quotas(resident.board)
+        full = resident.room.full(quotas)
+        for action in actions:
+            if full and isinstance(action, Call):
+                self._report(resident.key, refused(action, Problem("quota_exceeded", "", full), self.clock.now()))
+            else:
+                self._act(resident, action)
+        # A run whose steps may fail is still given more and more; one that is being cancelled is given nothing.
+        if full and not board.status.final and board.cancelled is None and resident.room.full(quotas, times=RUN_STOP):
+            self.post(resident.key, e.Cancelled(self.clock.now(), full))
+
+    def _quotas(self, board: Board) -> Quotas:
+        return Unlimited() if self._guard is None else self._guard.quotas(board.author, board.chat_id)
 
     def _act(self, resident: Resident, action: Action) -> None:
         if isinstance(action, Call):

@@ -15,6 +15,7 @@ from syncara.core.machine import next_wake
 from syncara.core.model import ExecutionStatus
 from syncara.core.progress import percent
 from syncara.runtimes.driver import Action
+from syncara.runtimes.room import Room
 
 _CALLERS = (e.Started, e.Paused, e.Resumed, e.Cancelled, e.Approved)
 """Facts whose caller is told when they could not be written, and asks again; all others are kept."""
@@ -33,7 +34,11 @@ class _Batch:
 
 
 class Resident:
-    __slots__ = ("_gathering", "_writing", "board", "checksum", "idempotency_key", "kept", "key", "listed", "seq")
+    # fmt: off
+    __slots__ = (
+        "_gathering", "_writing", "board", "checksum", "idempotency_key", "kept", "key", "listed", "room", "seq",
+    )
+    # fmt: on
 
     def __init__(self, key: int, board: Board | None, idempotency_key: str | None = None) -> None:
         self.key = key
@@ -42,6 +47,7 @@ class Resident:
         self.idempotency_key = idempotency_key
         self.seq = 0
         """Events on disk."""
+        self.room = Room()
         self.checksum = 0
         self.listed: tuple[ExecutionStatus, bool, float | None] | None = None
         """What the stored summary says: status, parked, wake."""
@@ -82,6 +88,7 @@ class Resident:
         self._gathering = None
         body = journal.encode(batch.events)
         self.checksum = journal.chain(body, self.checksum)
+        self.room.wrote(len(body))
         return Entry(self.key, self.seq, len(batch.events), body, self.checksum, self._summary())
 
     @property

@@ -137,7 +137,7 @@ def _answer(database: str | None, approval_id: str, as_json: bool, *, approve: b
     processor = MultiStepProcessor(database, hands_off=True)
     approval, here = asyncio.run(_taken(processor, database, approval_id, approve=approve, **how))
     if approval.status == "pending":
-        raise _not_taken(approval, database)
+        raise _not_taken(approval, database) if approval.left else _dropped(approval)
     if approval.status != ("approved" if approve else "refused"):
         code = "expired" if approval.status == "expired" else "used"
         message = f"the answer came too late: it is {approval.status}"
@@ -158,7 +158,7 @@ async def _taken(
         approval = await processor.answer_approval(approval_id, **answer)
         here = approval.status != "pending"
         until = time.monotonic() + TAKEN_S
-        while approval.status == "pending" and time.monotonic() < until:
+        while approval.status == "pending" and approval.left and time.monotonic() < until:
             runner = runner_now(database)
             approval = processor.get_approval(approval_id)
             if runner is None:
@@ -167,6 +167,12 @@ async def _taken(
         return approval, here
     finally:
         await processor.stop()
+
+
+def _dropped(approval: Approval) -> ApprovalError:
+    """Its plan is still the one that was looked at, or the answer would not have been left."""
+    message = "the process that runs this database did not take the answer: its policy says more against the plan"
+    return ApprovalError("plan_changed", message, approval.id, "look into its log, and ask for the plan again")
 
 
 def _not_taken(approval: Approval, database: str | None) -> StorageError:
