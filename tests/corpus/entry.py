@@ -20,6 +20,6 @@ class Entry(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def entries(part: str) -> list[Entry]:
-    """The part of a name: `tuned`, `held` or `fresh`."""
+    """The part of a name: `tuned`, `held`, `fresh` or `certain`."""
     lines = (HERE / f"broken_{part}.jsonl").read_text("utf-8").splitlines()
     return [msgspec.json.decode(line, type=Entry) for line in lines]

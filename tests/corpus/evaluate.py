@@ -1,4 +1,4 @@
-"""Judges how broken replies are repaired: `python -m tests.corpus.evaluate tuned|held|fresh`.
+"""Judges how broken replies are repaired: `python -m tests.corpus.evaluate tuned|held|fresh|certain`.
 
 An entry is right when its reply does at once what was meant, or is refused and does what was meant once each suggestion
 of the note stands in the place of what it corrects; and, where nobody can know what was meant, when nothing happens
@@ -189,7 +189,7 @@ def suggested_share(verdicts: Sequence[Verdict]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="How broken replies are repaired")
-    parser.add_argument("part", choices=["tuned", "held", "fresh"])
+    parser.add_argument("part", choices=["tuned", "held", "fresh", "certain"])
     parser.add_argument("--why", action="store_true", help="tell what became of each entry that is not right")
     asked = parser.parse_args()
     verdicts = asyncio.run(judge_all(asked.part))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -97,6 +98,10 @@ def correct(bot: MultiStepProcessor, text: str) -> str:
         ("[MULTISTEP:CREATE_WORKFLOW:nama=Tea:autoRetry=no]", "[MULTISTEP:CREATE_WORKFLOW:Tea:auto_retry=false]"),
         ("[MULTISTEP:CREATE_WORKFLOW:Part 1: Tea]", r"[MULTISTEP:CREATE_WORKFLOW:Part 1\: Tea]"),
         ("[MULTISTEP:CREATE_WORKFLOW:Tea:no description:600]", "[MULTISTEP:CREATE_WORKFLOW:Tea::600]"),
+        (r"[MULTISTEP:CREATE_WORKFLOW:At 10\:30: Note\: go]", r"[MULTISTEP:CREATE_WORKFLOW:At 10\:30:Note\: go]"),
+        (r"[MULTISTEP:CREATE_WORKFLOWS:Tea:desc\: x:600]", r"[MULTISTEP:CREATE_WORKFLOW:Tea:desc\: x:600]"),
+        ("[MULTISTEP:CREATE_WORKFLOWS:Bed ①:²:600]", "[MULTISTEP:CREATE_WORKFLOW:Bed ①:²:600]"),
+        ("[MULTISTEP:CREATE_WORKFLOWS:Tea:`&lt;b&gt;` &amp; c]", "[MULTISTEP:CREATE_WORKFLOW:Tea:`&lt;b&gt;` & c]"),
         ("[MULTISTEP:CREATE_WORKFLOW:**Tea**]", "[MULTISTEP:CREATE_WORKFLOW:Tea]"),
         (r"[MULTISTEP:CREATE_WORKFLOW:Tea \& milk]", "[MULTISTEP:CREATE_WORKFLOW:Tea & milk]"),
         # Lists of steps and of items.
@@ -189,6 +194,7 @@ def test_a_code_is_corrected(bot: MultiStepProcessor, wrong: str, right: str) ->
         ),
         ('Note:log:{"message":"{{context.n}}"}', 'Note:log:{"message":"{context.n}"}'),
         ('Note:log:{"message":"{steps.boil.data}"}', 'Note:log:{"message":"{steps.Boil.data}"}'),
+        ('Say:send_mesage:{"text":"`{{x}}`: {{context.n}}"}', 'Say:send_message:{"text":"`{{x}}`: {context.n}"}'),
         ('Note:log:{"message":"{context.n"}', 'Note:log:{"message":"{context.n}"}'),
         ('Note:log:{"message":"{context.n.} {context.m[]}"}', 'Note:log:{"message":"{context.n} {context.m}"}'),
         ('Note:log:{"message":"a"}:condition={n} > 3', 'Note:log:{"message":"a"}:condition=context.get(\'n\') > 3'),
@@ -273,11 +279,42 @@ def test_codes_of_a_reply_are_corrected_together(bot: MultiStepProcessor, wrong:
         HEAD + BOIL.replace("}]", "}]:step0]"),
         HEAD + BOIL + POUR + ":Quarterly report]",
         "[MULTISTEP:CREATE_WORKFLOW:]\n" + RUN,
+        HEAD + BOIL + "[MULTISTEP:EXECUTE:Teas 2]",
+        HEAD + BOIL + "[MULTISTEP:SCHEDULED_WORKFLOW:workflow_id:*/5 * * * *]",
+        HEAD + BOIL + "[MULTISTEP:SCHEDULED_WORKFLOW:workflow_id:300:{}:daily]",
+        "[GROUP:PIN_MESSAGE:12:34]",
+        "[MULTISTEP:CANCEL]",
+        "[MULTISTEP:CANCEL_ALL]",
+        "[MULTISTEP:DELAY_WORKFLOW:Tea:600]",
+        "[GROUP:UNPIN_MESSAGE:12]",
     ],
 )
 def test_nothing_is_offered_where_nobody_can_know(bot: MultiStepProcessor, text: str) -> None:
     """A reply that was cut off, a form with blanks, a time without its zone, people without a chat."""
     assert {""} == {problem.example for problem in check(bot, text).errors}
+
+
+async def test_what_acts_needs_the_very_name_and_what_makes_a_name_with_a_slip(bot: MultiStepProcessor) -> None:
+    """Another number, another word and another last letter are another workflow."""
+    for name in ("Sewing Putri", "Bill 1001"):
+        made = f"[MULTISTEP:CREATE_WORKFLOW:{name}]\n{BOIL}"
+        assert (await bot.process_reply(made, chat_id=5, user_id=5, message_id=name)).ok
+
+    def suggested(code: str) -> str:
+        return check(bot, code).errors[0].example
+
+    assert "[MULTISTEP:DELETE_WORKFLOW:Bill 1001]" == suggested("[MULTISTEP:DELETE_WORKFLOW:**bill_1001**]")
+    assert "[MULTISTEP:DELETE_WORKFLOW:workflow_id]" == suggested("[MULTISTEP:DELETE_WORKFLOW:<WORKFLOW_ID>]")
+    assert "[MULTISTEP:EXECUTE:Sewing Putri]" == suggested("[MULTISTEP:EXECUTE:Sewng Putri]")
+    wrong = ("DELETE_WORKFLOW:Sewng Putri", "DELETE_WORKFLOW:Xyz", "EXECUTE:Sewing Putra", "EXECUTE:Bill 1002")
+    assert [""] * 4 == [suggested(f"[MULTISTEP:{code}]") for code in wrong]
+
+
+def test_a_time_that_comes_again_is_told_apart(bot: MultiStepProcessor) -> None:
+    """A schedule starts once, and the note says so."""
+    [problem] = check(bot, HEAD + BOIL + "[MULTISTEP:SCHEDULED_WORKFLOW:workflow_id:every 5 minutes]").errors
+
+    assert "a schedule starts once" in problem.fix
 
 
 # How it is offered.
@@ -369,6 +406,33 @@ def test_a_reply_longer_than_models_write_gets_no_corrections(bot: MultiStepProc
     problems = check(bot, "[MULTISTEP:CREAT_WORKFLOW:Tea]" + " x" * TEXT_CHARS_MAX).errors
 
     assert [""] == [problem.example for problem in problems]
+
+
+_PIECES = [*'[]{}:,"\\|`²①٣½\n', "workflow_id", "step1_id", "every 5", "30 menit", "+99:99", "P9999999999999D", "<b>"]
+_PIECES += ["2030-13-01 10:00 +99:99", "\\:", "&amp;", "[MULTISTEP:", "DELETE_ALL", "[GROUP:PIN_MESSAGE:"]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_a_mutated_reply_is_repaired_without_a_fault(data: st.DataObject) -> None:
+    """Whatever stands in a reply, its suggestions are not lost by an exception."""
+    text = data.draw(st.sampled_from([HEAD + BOIL + RUN, HEAD + "[MULTISTEP:SCHEDULED_WORKFLOW:Tea:in 5 minutes: x]"]))
+    for _ in range(data.draw(st.integers(1, 5))):
+        start = data.draw(st.integers(0, len(text)))
+        end = start + data.draw(st.integers(0, 6))
+        text = text[:start] + data.draw(st.sampled_from(_PIECES)) + text[end:]
+    with closing(MultiStepProcessor(store=MemoryStore())) as found:
+        read = found._engine.replies._reader(_chat())  # noqa: SLF001 - `complete` would log a fault and go on
+        paper = read(text)
+
+        assert len(paper.found) == len(completed(paper, read))
+
+
+def test_work_without_end_is_given_up(bot: MultiStepProcessor) -> None:
+    """Many codes of many pieces: what can be tried is bounded, and the problems are told all the same."""
+    wrong = "\n".join(f"[MULTISTEP:ADD_STE:Tea:{': '.join(['a,b|c;d/e.f=g'] * 20)}]" for _ in range(90))
+
+    assert {""} == {problem.example for problem in check(bot, wrong).errors}
 
 
 def _chat() -> Any:

@@ -203,6 +203,51 @@ def test_a_command_is_known_by_what_it_does(written: str, name: str | None) -> N
 
 
 @pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("CREAT_WORKFLOW", "CREATE_WORKFLOW"),
+        ("createworkflw", "CREATE_WORKFLOW"),
+        ("DELETE", "DELETE_WORKFLOW"),
+        ("UNSHEDULE", "UNSCHEDULE"),
+        ("STOP_WORKFLOW", "CANCEL"),
+        ("LIST_ALL_WORKFLOWS", "LIST_WORKFLOWS"),
+        ("DELETE_ALL_WORKFLOWS", None),
+        ("RUN_SETIAP", None),
+        ("DELAY_WORKFLOW", None),
+        ("DELEGATE_WORKFLOW", None),
+        ("RENAME_WORKFLOW", None),
+        ("RESCHEDULE", None),
+        ("UNPIN_MESSAGE", None),
+    ],
+)
+def test_a_command_to_be_carried_out_is_known_by_a_slip_only(written: str, name: str | None) -> None:
+    """Not by another word that looks like it, and not for all of something."""
+    found = words.sure_command(written, COMMANDS)
+
+    assert name == (found.partition(":")[2] if found else None)
+
+
+@pytest.mark.parametrize(
+    ("written", "name", "is_slip"),
+    [
+        ("Quartely Audit", "Quarterly Audit", True),
+        ("Ligths Out", "Lights Out", True),
+        ("Tagihan Wi-Fi", "Tagihan Wifi", True),
+        ("Garden Pumps", "Garden Pump", True),
+        ("Tagih Budi", "Tagih Rudi", False),
+        ("Asrama Putra", "Asrama Putri", False),
+        ("North Gate", "South Gate", False),
+        ("Bill 1002", "Bill 1001", False),
+        ("Batch 1-2", "Batch 12", False),
+        ("Deploy", "Deploy prod", False),
+    ],
+)
+def test_a_slip_leaves_every_word_and_number_what_it_is(written: str, name: str, *, is_slip: bool) -> None:
+    """A letter or two are wrong within a long word; a number or another word is something else."""
+    assert is_slip == words.slipped(written, name)
+
+
+@pytest.mark.parametrize(
     ("section", "written", "known", "meant"),
     [
         ("handlers", "sendMessage", ["send_message", "log"], "send_message"),

@@ -216,12 +216,16 @@ class _Scanner:
 
     def _unknown(self, code: _Code, family: str, at: int) -> Wrong:
         """A command that its family does not have."""
-        written, near = self._written(family, at)
+        from syncara.shortcodes.repair import words  # noqa: PLC0415 - most replies have no command that there is not
+
+        written, _ = self._written(family, at)
         names = self._heads.names[family]
         code.shortcode = f"{family}:{written.strip()}"
         code.end = self._end_of(at)
         start = at + len(written) - len(written.lstrip())
-        nearest = f"{family}:{near[0]}" if near else ""
+        own = {each: self._commands[each] for each in self._commands if each.startswith(f"{family}:")}
+        first = written.split(maxsplit=1)[0] if " " in written.strip() else ""  # `EXECUTE w`
+        nearest = words.sure_command(written, own) or words.sure_command(first, own) or ""
         return Wrong(
             "unknown_command",
             f"{family} has no command '{written.strip()}'",

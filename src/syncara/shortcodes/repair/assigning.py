@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from syncara.commands.registry import Command, Field
 from syncara.shortcodes.characters import COLONS
-from syncara.shortcodes.repair import words
+from syncara.shortcodes.repair import values, words
 from syncara.shortcodes.repair.guesses import ALIASES, Guess, Guesser
 from syncara.shortcodes.repair.step_names import ALIAS
 from syncara.shortcodes.repair.words import field_of
@@ -50,6 +50,8 @@ _JOINED_IN_A_SENTENCE = 0.4
 _JOINED_BY_FORM = {"json": 0.3, "names": 0.3, "moment": 0.1}
 _LABEL = re.compile(r"\s*[\"'“*_]*([^\W\d][\w -]{0,30}?)[\"'”*_]*\s*(?:=>|=|:)\s*(.*)", re.DOTALL)
 _QUOTED = re.compile(r"\s*([\"'“‘])([^\n]*)[\"'”’]\s*")
+_ESCAPE = re.compile(r"\\([:\[\]\\])")
+_ESCAPED_LABEL = re.compile(r"[^:=]*\\[:=]")
 
 
 class Piece(NamedTuple):
@@ -72,6 +74,8 @@ def assign(command: Command, pieces: Sequence[Piece], text: str, guesser: Guesse
     too_long = any(isinstance(piece.value, str) and len(piece.value) > TEXT_CHARS_MAX for piece in pieces)
     if too_long or len(pieces) > PIECES_MAX:
         return None
+    if command.kind == "acts" and not _is_certain(pieces):
+        return None
     twice = [one.value == other.value and one.value in ALIASES for one, other in itertools.pairwise(pieces)]
     pieces = [piece for piece, again in zip(pieces, [False, *twice], strict=False) if not again]
     labelled, rest = _by_label(command, list(pieces), text, guesser)
@@ -84,9 +88,20 @@ def assign(command: Command, pieces: Sequence[Piece], text: str, guesser: Guesse
         return None
     found = {**best.args, **labelled}
     for field in command.fields:
-        if field.required and field.name not in found and field.refers in _LATEST:
+        if field.required and field.name not in found and field.refers in _LATEST and command.kind != "acts":
             found[field.name] = f"{field.refers}_id"
     return Way(best.price, found)
+
+
+def _is_certain(pieces: Sequence[Piece]) -> bool:
+    """Whether what is written for something that acts can say one thing only: one name, or an alias with words behind.
+
+    What stands beside a name may belong to it, and a number may name another one.
+    """
+    written = [piece.value for piece in pieces if piece.value is not None]
+    others = [value for value in written if value not in ALIASES]
+    spoken = all(isinstance(value, str) and not any(map(str.isnumeric, value)) for value in others)
+    return len(written) == 1 or (bool(written) and written[0] in ALIASES and spoken)
 
 
 # Labels.
@@ -102,7 +117,7 @@ def _by_label(command: Command, pieces: list[Piece], text: str, guesser: Guesser
             for name, value in fields_in(command, piece.value, guesser).items():
                 _keep(found, field_of(command, name), value, guesser)
             continue
-        label, written = _label(piece, guesser)
+        label, written = _label(piece, text)
         named = _field_of(command, label, written, guesser)
         if named is None or named.name in found:
             rest.append(piece._replace(value={piece.label: piece.value}) if piece.label else piece)
@@ -121,10 +136,12 @@ def _field_of(command: Command, label: str, written: Any, guesser: Guesser) -> F
     return min(guesses, key=lambda each: each[0], default=(0, fields[0]))[1]
 
 
-def _label(piece: Piece, guesser: Guesser) -> tuple[str, Any]:
+def _label(piece: Piece, text: str) -> tuple[str, Any]:
     """The label of a piece, and what is written behind it; an empty label when there is none."""
     if piece.label or not isinstance(piece.value, str):
         return piece.label, piece.value
+    if _ESCAPED_LABEL.match(text, piece.start, piece.end):
+        return "", None
     found = _LABEL.fullmatch(piece.value)
     if found is None:
         return "", None
@@ -235,6 +252,8 @@ def _price_of_dropping(piece: Piece, price: float) -> float:
     """Of leaving out what was written; JSON and the names of steps were not written for nothing."""
     if piece.value is None:
         return 0
+    if isinstance(piece.value, str) and values.recurs(piece.value):
+        return math.inf
     is_kept = ALIAS.fullmatch(piece.value) if isinstance(piece.value, str) else piece.value
     return math.inf if is_kept else price
 
@@ -258,6 +277,7 @@ def _groups(
     if not (field.form in ("names", "moment", "json") or (field.form == "text" and field.refers is None)):
         return
     extra, extra_of_text = 0.0, 0.0
+    whole = slice(pieces[0].start, pieces[-1].end)
     for stop in range(start + 2, len(pieces) + 1):
         before, after = pieces[stop - 2], pieces[stop - 1]
         if not isinstance(after.value, str) and not (field.form == "json" and after.value is not None):
@@ -266,7 +286,7 @@ def _groups(
             return
         written = text[pieces[start].start : after.end]
         guess = _joined(field, written, pieces[start:stop], guesser)
-        extra_of_text += _joint(before, after, text, guesser)
+        extra_of_text += _joint(before, after, text, guesser, whole)
         extra += _JOINED_BY_FORM.get(field.form, 0)
         if guess is not None:
             is_text = field.form == "text" or (field.form == "json" and isinstance(guess.value, str))
@@ -279,11 +299,13 @@ def _joined(field: Field, written: str, pieces: Sequence[Piece], guesser: Guesse
         return guesser.several(field, written)
     if field.form == "names":
         return guesser.names(written, [str(piece.value) for piece in pieces])
-    return guesser.guess(field, written)
+    return guesser.guess(field, _ESCAPE.sub(r"\1", written))
 
 
-def _joint(before: Piece, after: Piece, text: str, guesser: Guesser) -> float:
-    """The price of a colon that belongs to a text."""
+def _joint(before: Piece, after: Piece, text: str, guesser: Guesser, whole: slice) -> float:
+    """The price of a colon that belongs to a text; who escapes such colons has escaped all of them."""
+    if "\\:" in text[whole]:
+        return math.inf
     price = _JOINED_IN_A_SENTENCE if text[before.end + 1 : before.end + 2].isspace() else _JOINED
     is_field = any(map(guesser.is_amount, (before.value, after.value))) or guesser.is_name(str(after.value))
     return price + (_JOINED_NUMBER if is_field else 0)
@@ -307,6 +329,7 @@ def _by_looks(fields: Sequence[Field], pieces: Sequence[Piece], guesser: Guesser
 
     @lru_cache(None)
     def best(number: int, taken: int, last: int) -> tuple[float, tuple[tuple[str, Any], ...]]:
+        guesser.take()
         if number == len(written):
             return sum(price for place, price in left_out if not taken & place), ()
         price, args = best(number + 1, taken, last)

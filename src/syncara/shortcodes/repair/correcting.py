@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from syncara.shortcodes.paper import Paper
 from syncara.shortcodes.problems import CodeProblem
-from syncara.shortcodes.repair import mending, naming, placing, reading
+from syncara.shortcodes.repair import STEPS_MAX, mending, naming, placing, reading
 from syncara.shortcodes.repair.edits import Edit
-from syncara.shortcodes.repair.known import Known
+from syncara.shortcodes.repair.known import Known, Work
 from syncara.shortcodes.repair.loose_json import Hopeless, Unclosed
 from syncara.shortcodes.repair.reading import Said
 from syncara.shortcodes.repair.writing import write
@@ -30,9 +31,9 @@ _RESHAPED = frozenset(
 _NAMELESS = frozenset({"missing_field", "empty_name"})
 
 
-def edits(paper: Paper) -> list[Edit]:
+def edits(paper: Paper, work: Work) -> list[Edit]:
     """What to change in the text. Codes that cannot be read come first: what they say may put the others right."""
-    known = Known(paper)
+    known = Known(paper, work)
     problems: dict[int, list[CodeProblem]] = {}
     for found in paper.found:
         problems.setdefault(found.place, []).append(found.problem)
@@ -55,10 +56,16 @@ def _read_again(known: Known, place: int) -> Edit | None:
     assert call.error is not None
     if call.error.code in ("unclosed", "unknown_command") and (outside := placing.nested(known, place)) is not None:
         return outside
-    found = reading.read(known, place)
+    found = _reading(known, place)
     if found is None or (call.error.code == "cut_off" and not _is_whole(known, found)):
         return None
     return _edit(known, place, found.codes, found.start, found.end)
+
+
+def _reading(known: Known, place: int) -> reading.Reading | None:
+    with suppress(Hopeless):
+        return reading.read(known, place)
+    return None
 
 
 def _is_whole(known: Known, found: reading.Reading) -> bool:
@@ -97,7 +104,7 @@ def _corrected(known: Known, place: int, wrong: list[CodeProblem]) -> Iterator[E
 def _misplaced(known: Known, place: int) -> Edit | None:
     call = known.paper.calls[place]
     if placing.fields_follow(known.paper.text, call.span[1]):
-        found = reading.read(known, place)
+        found = _reading(known, place)
         if found is not None and found.end > call.span[1]:
             return _edit(known, place, found.codes, found.start, found.end)
     return placing.in_sentence(known, place)
@@ -109,18 +116,20 @@ def _reshaped(known: Known, place: int, wrong: list[CodeProblem]) -> list[Said] 
     command, args = known.commands[call.shortcode], dict(call.args)
     for problem in wrong:
         if problem.code == "delay_exceeds_timeout" and len(wrong) == 1:
-            seconds = [word for word in problem.fix.split() if word.isdigit()]
+            seconds = [word for word in problem.fix.split() if word.isdecimal()]
             return [Said(command, {**args, "timeout": int(seconds[0])})] if seconds and "name" in args else None
         if problem.code in _NAMELESS and problem.field == "name" and "name" not in args:
             name = naming.missing(known, place)
             return None if name is None else [Said(command, {**args, "name": name})]
-    again = reading.read(known, place) if any(problem.code in _RESHAPED for problem in wrong) else None
+    again = _reading(known, place) if any(problem.code in _RESHAPED for problem in wrong) else None
     if again is not None and again.codes[0].command.shortcode == call.shortcode:
         return again.codes
     return [Said(command, args)]
 
 
 def _edit(known: Known, place: int, codes: list[Said], start: int, end: int) -> Edit | None:
+    if any(isinstance(value, list) and len(value) > STEPS_MAX for _, args in codes for value in args.values()):
+        return None
     try:
         text = "\n".join(write(command, mending.mend(known, place, command, args)) for command, args in codes)
     except Hopeless:

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from syncara.commands.registry import Field
+from syncara.commands.registry import Field, Kind
 from syncara.shortcodes.bind import choices, plain_type
 from syncara.shortcodes.repair import values, words
 from syncara.shortcodes.repair.known import Known
 from syncara.shortcodes.repair.loose_json import Hopeless, pairs, read_loose
-from syncara.shortcodes.repair.references import References
+from syncara.shortcodes.repair.references import UNKNOWN, References
 from syncara.shortcodes.repair.step_names import ALIAS, Reference
 from syncara.shortcodes.repair.words import plain
 
@@ -25,6 +25,9 @@ _COMPARES = re.compile(r"[<>=]=?|\b(?:context|steps)[.\[]")
 _ASSIGNED = re.compile(r"\w+\s*=")
 _MEMBER = re.compile(r"[\"'“]\w+[\"'”]\s*[:=]\s*[\"'“{\[\d]")
 _WITHOUT_ITS_NAME = 5
+_A_GUESS = 10
+"""What a guess costs; a way to share pieces out costs 1."""
+_CHARS_A_TRY = 5
 _LIST_END = re.compile(r"[,;|\n]")
 
 
@@ -38,12 +41,14 @@ class Guess(NamedTuple):
 class Guesser:
     """For the code at one place of a reply."""
 
-    def __init__(self, known: Known, place: int, name: object) -> None:
-        """`name`: of the step that the code adds."""
+    def __init__(self, known: Known, place: int, kind: Kind, name: object) -> None:
+        """`kind`: of the command. `name`: of the step that the code adds."""
         self._known = known
         self._place = place
-        self._references = References(known, place)
+        self._references = References(known, place, kind)
         self._dependencies = known.dependencies(place, name)
+        self._guesses: dict[tuple[str, str, bool], Guess | None] = {}
+        self.take = known.work.take
 
     def guess(self, field: Field, written: Any, *, labelled: bool = False) -> Guess | None:
         """`labelled`: the name of the field stands before it."""
@@ -53,7 +58,11 @@ class Guesser:
             return self._from_json(field, written)
         if isinstance(written, int | float):
             written = str(written).lower() if isinstance(written, bool) else str(values.whole(written))
-        return self._from_text(field, written.strip(), labelled=labelled)
+        asked = (field.name, written.strip(), labelled)
+        if asked not in self._guesses:
+            self.take(_A_GUESS + len(written) // _CHARS_A_TRY)
+            self._guesses[asked] = self._from_text(field, asked[1], labelled=labelled)
+        return self._guesses[asked]
 
     def _from_json(self, field: Field, written: Any) -> Guess | None:
         if field.form == "names":
@@ -165,7 +174,7 @@ class Guesser:
         meant = self._dependencies.of(written)
         if meant is not None:
             return Guess(price + meant[1], meant[0] or None)
-        numeric = any(each.strip().isdigit() or values.number(each) is not None for each in written)
+        numeric = any(each.strip().isdecimal() or values.number(each) is not None for each in written)
         return Guess(price + (6 if numeric else 2.5), [each.strip() for each in written if each.strip()])
 
     def several(self, field: Field, written: str) -> Guess | None:
@@ -205,7 +214,7 @@ class Guesser:
         match field.refers:
             case "workflow" | "execution":
                 resolve = self._references.workflow if field.refers == "workflow" else self._references.execution
-                meant = resolve(written) or Reference(written, 2)
+                meant = resolve(written) or Reference(written, UNKNOWN)
                 unlikely = written in known.handlers or values.number(written) is not None
                 return Guess(3 if unlikely else meant.price, meant.name)
             case "handler":
@@ -217,7 +226,7 @@ class Guesser:
                 template = known.template(written)
                 return Guess(3, written) if template is None else Guess(0 if template == written else 0.5, template)
             case _:
-                return Guess(0.5 if written.isdigit() else 1, written)
+                return Guess(0.5 if written.isdecimal() else 1, written)
 
     def _price_of_text(self, written: str) -> float:
         if values.number(written) is not None:

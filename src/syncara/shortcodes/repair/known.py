@@ -14,12 +14,15 @@ from syncara.commands.sheets import Sheet
 from syncara.core.model import DELAY, GROUP
 from syncara.shortcodes.paper import Paper
 from syncara.shortcodes.repair import words
+from syncara.shortcodes.repair.loose_json import Hopeless
 from syncara.shortcodes.repair.step_names import Dependencies, StepNames
 from syncara.shortcodes.suspicions import context_keys
 
 ADD_STEP = "MULTISTEP:ADD_STEP"
 CREATE = "MULTISTEP:CREATE_WORKFLOW"
 RUNS_MAX = 20
+TRIES_MAX = 200_000
+"""About half a second on one core."""
 
 
 class Param(NamedTuple):
@@ -34,11 +37,25 @@ _CORE = {
 }
 
 
+class Work:
+    """How much more is tried for one reply, in guesses at what a field could be, and ways to share pieces out."""
+
+    def __init__(self) -> None:
+        self._left = TRIES_MAX
+
+    def take(self, tries: int = 1) -> None:
+        """Raises Hopeless when that is too much: what has been found by then is offered, and no more."""
+        self._left -= tries
+        if self._left < 0:
+            raise Hopeless
+
+
 class Known:
     """Of one reading of a reply."""
 
-    def __init__(self, paper: Paper) -> None:
+    def __init__(self, paper: Paper, work: Work) -> None:
         self.paper = paper
+        self.work = work
         self.draft: Draft = paper.draft
         self.commands = paper.draft.commands
 
@@ -57,9 +74,9 @@ class Known:
     def handlers(self) -> list[str]:
         return self.draft.desk.handlers.names()
 
-    def handler(self, written: str) -> str | None:
+    def handler(self, written: str, *, alike: float = words.ALIKE) -> str | None:
         """The handler that was meant."""
-        return words.meaning("handlers", written, self.handlers)
+        return words.meaning("handlers", written, self.handlers, alike=alike)
 
     def params(self, handler: str) -> Mapping[str, Param] | None:
         """What a handler takes; None: it takes anything, or is not known."""

@@ -20,7 +20,7 @@ from syncara.shortcodes.repair.steps import StepMender
 
 def mend(known: Known, place: int, command: Command, args: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of the code at a place of the reply. What cannot be told stays as it is."""
-    guesser = Guesser(known, place, args.get("name"))
+    guesser = Guesser(known, place, command.kind, args.get("name"))
     found = {
         field.name: value
         for field in command.fields

@@ -33,7 +33,7 @@ def missing(known: Known, place: int) -> str | None:
         return unknown[0]
     prose = known.prose
     named = [
-        found["name"] for found in _NAME.finditer(prose) if found["name"][0].isupper() or found["name"][0].isdigit()
+        found["name"] for found in _NAME.finditer(prose) if found["name"][0].isupper() or found["name"][0].isdecimal()
     ]
     if not named:
         named = [one or other for one, other in _EMPHASIS.findall(prose)]

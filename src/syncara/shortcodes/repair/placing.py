@@ -72,7 +72,7 @@ def late_steps(known: Known, problems: Problems) -> Iterator[Edit]:
 def too_early(known: Known, place: int) -> Edit | None:
     """A code before the workflow that it needs: moved behind its last step."""
     calls = known.paper.calls
-    if calls[place].args.get("workflow_id") != "workflow_id":
+    if calls[place].args.get("workflow_id") != "workflow_id" or known.commands[calls[place].shortcode].kind == "acts":
         return None
     made = [number for number, call in enumerate(calls) if call.shortcode == CREATE and number > place]
     if not made:

@@ -136,7 +136,7 @@ def _codes(
     known: Known, place: int, command: Command, pieces: Sequence[Piece], text: str
 ) -> tuple[float, list[Said]] | None:
     """The code that the pieces make, and its price; where they hold a list of steps, one for each."""
-    guesser = Guesser(known, place, known.paper.calls[place].args.get("name"))
+    guesser = Guesser(known, place, command.kind, known.paper.calls[place].args.get("name"))
     is_one = any(isinstance(piece.value, str) and piece.value in known.handlers for piece in pieces)
     steps = None if is_one else _steps(command, pieces)
     if steps is None:
@@ -248,9 +248,9 @@ def _weigh(found: Sequence[tuple[str, str, int]], family: int, stop: int, known:
     else:
         score = 1.2 if name in words.table("things") else 0.5 if name else 1.0
     written = "_".join(word for word, _, _ in found[family:stop])
-    own = [each for each in known.commands if each.partition(":")[0] == near]
-    shortcode = words.command(written, own) or words.command(written, list(known.commands))
-    handler = "" if shortcode or ADD_STEP not in known.commands else known.handler(written) or ""
+    own = {each: command for each, command in known.commands.items() if each.partition(":")[0] == near}
+    shortcode = words.sure_command(written, own) or words.sure_command(written, known.commands)
+    handler = "" if shortcode or ADD_STEP not in known.commands else known.handler(written, alike=1) or ""
     if shortcode is not None:
         score += 3 if plain(shortcode.partition(":")[2]) == plain(written) else 2
     elif not handler:

@@ -8,8 +8,9 @@ import msgspec
 
 from syncara.shortcodes.paper import Found, Paper
 from syncara.shortcodes.problems import CodeProblem
-from syncara.shortcodes.repair import correcting
+from syncara.shortcodes.repair import correcting, values
 from syncara.shortcodes.repair.edits import Edit, Edited
+from syncara.shortcodes.repair.known import Work
 from syncara.shortcodes.repair.words import is_nothing
 from syncara.shortcodes.scanner import scan
 
@@ -26,13 +27,13 @@ def completed(paper: Paper, read: Read) -> list[CodeProblem]:
     for found in paper.found:
         if own.get(found.place) is not None and _loses_a_field(paper, found, own[found.place]):
             own[found.place] = None
-    return [_with_example(found.problem, own.get(found.place)) for found in paper.found]
+    return [_with_example(_explained(found.problem), own.get(found.place)) for found in paper.found]
 
 
 def _corrected(paper: Paper, read: Read) -> list[Edit]:
-    edited, now, seen = Edited(paper.text), paper, {paper.text}
+    edited, now, seen, work = Edited(paper.text), paper, {paper.text}, Work()
     for _ in range(ROUNDS_MAX):
-        edited.apply(correcting.edits(now))
+        edited.apply(correcting.edits(now, work))
         text = edited.text
         if text in seen:
             break
@@ -118,6 +119,16 @@ def _loses_a_field(paper: Paper, found: Found, patch: Edit | None) -> bool:
     if written in paper.calls[found.place].args.values():
         return False  # it is there already
     return all(problem.field not in call.args for call in scan(patch.text, commands))
+
+
+def _explained(problem: CodeProblem) -> CodeProblem:
+    """With what to do instead, where a time was written that comes again and again."""
+    if problem.code != "invalid_time" or not values.recurs(problem.read):
+        return problem
+    fix = (
+        "a schedule starts once, and does not repeat: for one start write seconds (300), 1h30m or an ISO time with zone"
+    )
+    return msgspec.structs.replace(problem, fix=fix)
 
 
 def _with_example(problem: CodeProblem, patch: Edit | None) -> CodeProblem:

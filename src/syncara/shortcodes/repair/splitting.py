@@ -12,7 +12,8 @@ from syncara.shortcodes.repair.loose_json import Hopeless, Loose, escaped_opener
 from syncara.shortcodes.suspicions import WRAPPED
 
 _CHANGED = re.compile(
-    r"(?P<invisible>[\u200b\u200e\u200f\u2060\u2061-\u2064\ufeff\u00ad]|(?<=[\x21-\x7e])[\u200c\u200d](?=[\x21-\x7e]))"
+    r"(?P<shown>`[^`\n]+`)"
+    r"|(?P<invisible>[\u200b\u200e\u200f\u2060\u2061-\u2064\ufeff\u00ad]|(?<=[\x21-\x7e])[\u200c\u200d](?=[\x21-\x7e]))"
     r"|(?P<entity>&(?:[a-zA-Z]{2,8}|#\d{2,5}|#x[0-9a-fA-F]{2,4});)"
     r"|\\(?P<escaped>[_*~`&#|>!.()+=-])"
     r"|\\(?P<bracket>[\[\]])"
@@ -58,6 +59,8 @@ def cleaned(text: str, start: int, limit: int) -> Cleaned:
 
 
 def _kept(found: re.Match[str], slashes: int, *, in_markdown: bool) -> str:
+    if found["shown"]:
+        return found.group()
     if found["slashes"]:
         return "" if len(found["slashes"]) == slashes else found["slashes"]
     if found["bracket"]:

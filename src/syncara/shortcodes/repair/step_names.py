@@ -88,7 +88,8 @@ class StepNames:
             return self.by_plain[plain(said)]
         first = max(0, own - SEARCHED_MAX)
         around = [name for number, name in enumerate(self.order[first : own + SEARCHED_MAX], first) if number != own]
-        return words.nearest(said or bare, around, NAME_ALIKE) or contained(said or bare, around)
+        found = words.nearest(said or bare, around, NAME_ALIKE) or contained(said or bare, around)
+        return None if found is None or words.has_another_word(said or bare, found) else found
 
     @staticmethod
     def number(bare: str, own: int) -> int | None:
@@ -164,7 +165,7 @@ class Dependencies:
             return Reference(written if exact else f"step{number + 1}_id", 0.0 if exact else 0.4)
         if not 0 <= number < max(len(names.order), own + 1):
             return Reference("step1_id", _LOST) if own == 1 and len(names.order) <= 2 else None  # noqa: PLR2004 - the only other one
-        return self._but_itself(number, 0.0 if exact else 1.2 if bare.isdigit() else 0.4)
+        return self._but_itself(number, 0.0 if exact else 1.2 if bare.isdecimal() else 0.4)
 
     def _but_itself(self, number: int, price: float, name: str = "") -> Reference:
         """A step that waits for itself was meant to wait for the one before it."""

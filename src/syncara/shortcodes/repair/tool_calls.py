@@ -84,7 +84,7 @@ def _command(written: str, known: Known) -> Command | None:
     shortcodes = list(known.commands)
     if colon and words.nearest(family, sorted({each.partition(":")[0] for each in shortcodes})) is None:
         return None
-    found = words.command(name, shortcodes)
+    found = words.sure_command(name, known.commands)
     return None if found is None else known.commands[found]
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 
-from syncara.shortcodes.repair.words import plain, table
+from syncara.shortcodes.repair.words import plain, table, words
 
+NUMBERS_CACHED = 4_096
 CHARS_MAX = 80
 """What is longer is no number, and no moment."""
 _PLAIN = re.compile(r"[+-]?\d+(?:\.\d+)?")
@@ -22,6 +24,7 @@ _TEENS = 10
 _TENS = range(20, 100, 10)
 
 
+@lru_cache(NUMBERS_CACHED)
 def number(written: str) -> float | None:
     """A number; one with units of time in seconds: `1_800`, `1.800`, `30 minutes`, `setengah jam`, `three times`."""
     text = written.strip(_WRAPPING)
@@ -45,7 +48,7 @@ def number(written: str) -> float | None:
 
 
 def _seconds(days: int, hours: int, minutes: int, seconds: int) -> float:
-    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds).total_seconds()
+    return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
 
 
 def _in_words(text: str) -> float | None:
@@ -69,7 +72,7 @@ class _Said:
 
     def take(self, word: str) -> bool:
         """False: this is no word of a number."""
-        if word[0].isdigit():
+        if word[0].isdecimal():
             return self._number(float(word.replace(",", ".")))
         if word in ("a", "an"):
             self._article = self._now is None
@@ -135,6 +138,7 @@ _NAMED = re.compile(
 )
 _TIME = re.compile(r"(?<!\d)([01]?\d|2[0-3])[:.]([0-5]\d)(?:[:.]([0-5]\d))?(?:\.\d+)?(?!\d)\s*(am|pm)?")
 _OFFSET = re.compile(r"(?:utc|gmt)?\s*([+-])(\d{1,2})(?::?(\d{2}))?\s*$")
+_CRON = re.compile(r"(?<!\S)\*(?:/\d+)?(?!\S)")
 _STAMP = re.compile(r"\d{10}(\d{3})?")
 _FILLER = re.compile(
     r"\b(?:at|on|the|of|pukul|jam|tanggal|pada|hari|[a-z]*day|senin|selasa|rabu|kamis|jumat|sabtu|minggu)\b"
@@ -145,13 +149,19 @@ _MONTHS_A_YEAR = 12
 def moment(written: str) -> int | float | str | None:
     """Seconds, or an ISO time with its zone; None for what names no zone, or no moment."""
     text = written.strip(_WRAPPING)
-    if len(text) > CHARS_MAX:
+    if len(text) > CHARS_MAX or recurs(written):
         return None
     if stamp := _STAMP.fullmatch(text):
         seconds = int(text) / (1000 if stamp[1] else 1)
         return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     value = number(text)
     return _iso(text.casefold()) if value is None else whole(value)
+
+
+def recurs(written: str) -> bool:
+    """Whether a time is one that comes again and again: a pattern of cron, or a word for it."""
+    said = _TOKEN.findall(written.casefold().replace("_", " "))
+    return _CRON.search(written) is not None or not words("times", "again").isdisjoint(said)
 
 
 def _iso(text: str) -> str | None:
@@ -165,12 +175,12 @@ def _iso(text: str) -> str | None:
     hour, minute, second = int(time[1]), int(time[2]), int(time[3] or 0)
     if time[4]:
         hour = hour % 12 + (12 if time[4] == "pm" else 0)
-    zone = _zone(f"{rest[: time.start()]} {rest[time.end() :]}")
-    if zone is None:
-        return None
     try:
+        zone = _zone(f"{rest[: time.start()]} {rest[time.end() :]}")
         at = datetime(*day, hour, minute, second, tzinfo=zone)
-    except ValueError:
+    except ValueError:  # no such day, or no such zone
+        return None
+    if zone is None:
         return None
     return at.isoformat().replace("+00:00", "Z")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import SequenceMatcher
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -15,12 +15,16 @@ from syncara.commands.registry import Command, Field
 ALIKE = 0.78
 """How much of two words must be the same for one to be taken for the other."""
 WORD_CHARS_MAX = 60
+SHORT_WORD, LONG_WORD, VERY_LONG_WORD = 4, 5, 8
+"""Letters of a word in which a slip can be told from another word where there are few to choose from, and where there
+are many (`Budi` is not `Rudi`); and of one in which there may be two slips."""
 MEANINGS_CACHED = 4_096
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORDS_ONLY = re.compile(r"[\w -]{1,40}")
 _WITHOUT = re.compile(r"(?:no|without|tanpa|tidak ada|belum ada)[ _]([\w ]{1,30})", re.IGNORECASE)
 _BETWEEN = re.compile(r"[\W_]+")
+_SEPARATED = re.compile(r"[\s_-]+")
 
 
 @cache
@@ -124,8 +128,79 @@ def similarity(one: str, other: str, least: float = 0) -> float:
     return matcher.ratio() if matcher.quick_ratio() >= least else 0
 
 
+def same(one: str, other: str) -> bool:
+    """Whether two names have the same words, however these are separated and capitalised."""
+    first, second = (_SEPARATED.split(_CAMEL.sub(" ", name.strip()).casefold()) for name in (one, other))
+    return first == second
+
+
+def slipped(written: str, name: str, least: int = LONG_WORD) -> bool:
+    """Whether a name was written with a slip only: with all of its words and numbers, and a letter or two wrong in one.
+
+    `least`: how long a word has to be for that.
+    """
+    if plain(written) == plain(name):
+        return same(written, name) or not any(map(str.isdecimal, written))  # `1-2` is not `12`
+    one, other = parts(written), parts(name)
+    if len(one) == 1 < len(other):
+        other = [plain(name)]
+    wrong = [(word, meant) for word, meant in zip(one, other, strict=False) if word != meant]
+    return len(one) == len(other) and len(wrong) == 1 and _is_slip(*wrong[0], least)
+
+
+def has_another_word(written: str, name: str) -> bool:
+    """Whether two names have as many words, and one of these is another: `Tell Ana`, `Tell Ina`."""
+    return len(parts(written)) == len(parts(name)) > 1 and not slipped(written, name, least=SHORT_WORD)
+
+
+def _is_slip(one: str, other: str, least: int) -> bool:
+    """Whether a word is another one with letters missing, doubled, swapped or mistaken; at its start there are none."""
+    short, long = sorted((one[:WORD_CHARS_MAX], other[:WORD_CHARS_MAX]), key=len)
+    if len(long) < least or one[0] != other[0] or not (one + other).isalpha():
+        return False
+    longer = long == f"{short}s" or (long.startswith(short) and len(short) >= least)
+    if one[-1] != other[-1] and sorted(one) != sorted(other) and not longer:
+        return False  # `Putra` is not `Putri`
+    return 0 < _wrong_letters(short, long) <= (2 if len(short) >= VERY_LONG_WORD else 1)
+
+
+def _wrong_letters(one: str, other: str) -> int:
+    """How many letters are to be put in, left out, changed or swapped with the next to make one word of the other."""
+    before, row = list[int](), list(range(len(other) + 1))
+    for at, letter in enumerate(one, 1):
+        last, before, row = before, row, [at]
+        for to, wanted in enumerate(other, 1):
+            row.append(min(before[to] + 1, row[-1] + 1, before[to - 1] + (letter != wanted)))
+            if at > 1 and to > 1 and letter == other[to - 2] and wanted == one[at - 2]:
+                row[-1] = min(row[-1], last[to - 2] + 1)
+    return row[-1]
+
+
+def sure_command(written: str, commands: Mapping[str, Command]) -> str | None:
+    """The shortcode whose command was written and no other: by its name or its words, or with a slip in it.
+
+    What is to be done to all of something is none, unless it is to look at it.
+    """
+    return _sure_command(
+        written, tuple(commands), frozenset(name for name in commands if commands[name].kind == "reads")
+    )
+
+
+@lru_cache(MEANINGS_CACHED)
+def _sure_command(written: str, shortcodes: tuple[str, ...], reading: frozenset[str]) -> str | None:
+    names = {shortcode.partition(":")[2]: shortcode for shortcode in shortcodes}
+    word, said = plain(written), parts(written)
+    if not word or len(word) > WORD_CHARS_MAX:
+        return None
+    found = next((names[name] for name in names if plain(name) == word), None) or _spoken(said, shortcodes)
+    if found is None:
+        slips = [names[name] for name in names if slipped(written, name, least=3)]
+        found = slips[0] if len(slips) == 1 else None
+    return None if found not in reading and not words("empty", "all").isdisjoint(said) else found
+
+
 def command(written: str, shortcodes: Sequence[str]) -> str | None:
-    """The shortcode whose command was written, without its family: by its name, its words, or with a slip in it."""
+    """The shortcode whose command was probably written; see `sure_command` for what may be acted upon."""
     names = {shortcode.partition(":")[2]: shortcode for shortcode in shortcodes}
     word = plain(written)
     same = next((names[name] for name in names if plain(name) == word), None)
