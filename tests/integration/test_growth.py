@@ -117,3 +117,15 @@ async def test_the_developers_runs_have_the_engine_s_limits_alone(tmp_path: Path
     told = f"execution.context is {size} bytes as JSON; the limit is {CONTEXT_BYTES_MAX}"
     assert (1, told) == (done.steps["B"].attempts, done.steps["B"].error)
     assert {"a", "c"} == {key for key in done.context if len(key) == 1}
+
+
+async def test_the_results_of_a_groups_tasks_count_together(tmp_path: Path) -> None:
+    """Each was small enough, and none of them is what comes into the context."""
+    most = 10_000
+    policy = read({"quotas": {"developer": {"context_bytes": most}}})
+    tasks = [says(f"T{n}", "x" * 2_000) for n in range(20)]
+    group = {"name": "All", "handler": "parallel_group", "params": {"tasks": tasks}, "save_as": "all"}
+    done = await ended(tmp_path / "a.db", policy, *chain(group, says("After", "")))
+
+    assert ("failed", "quota_exceeded") == (done.status, done.code)
+    assert re.search(rf"context_bytes is \d+; the limit is {most} \(quotas\.context_bytes\)", str(done.error))

@@ -274,3 +274,72 @@ def test_a_reply_that_ends_in_its_thinking_was_cut_off(bot: MultiStepProcessor, 
 def test_thinking_elsewhere_is_a_word(bot: MultiStepProcessor, text: str) -> None:
     """Only what a reply begins with is thought."""
     assert ([], 1) == (errors(bot, text), len(scan(text.replace("RUN", RUN))))
+
+
+# The line above.
+
+
+LEADS = ["For example, a nap looks like this:", "**Kalau mau:**", "Contoh:", "Done. If you like, I can send this:"]
+TOUCHING = [
+    *LEADS,
+    "I'm not going to run this, because it would undo all that we have:",
+    "Should I cancel it? If you say yes, I'll send this:",
+    "Jangan khawatir, saya belum menjalankan ini:",
+]
+LEADS_IN = [
+    "Done as you asked:",
+    "Kalau begitu, saya jalankan:",
+    "It is not hard. Here it is:",
+    "I look for them, and tell you if there are any:",
+    "If so.\n\nHere:",
+    "Tidak!",
+]
+
+
+@pytest.mark.parametrize("between", ["\n", "\n\n", "\n- "])
+@pytest.mark.parametrize("lead", LEADS)
+def test_a_line_that_begins_an_example_or_an_offer_withholds_the_codes_below_it(
+    bot: MultiStepProcessor, lead: str, between: str
+) -> None:
+    """All of them, as if they stood behind its colon."""
+    found = errors(bot, f"{lead}{between}{CREATE}{between}{RUN}")
+
+    assert ["in_sentence"] * 2 == [problem.code for problem in found]
+    assert {"the words above it do not say that it is to act"} == {
+        problem.message.partition(": ")[2] for problem in found
+    }
+
+
+@pytest.mark.parametrize("lead", TOUCHING)
+def test_above_what_touches_something_every_word_counts(bot: MultiStepProcessor, lead: str) -> None:
+    """As in the line of a code that makes something."""
+    assert "in_sentence" in codes(bot, f"{lead}\n\n[MULTISTEP:CANCEL:execution_id]")
+    assert "in_sentence" not in codes(bot, "Now:\n\n[MULTISTEP:CANCEL:execution_id]")
+
+
+@pytest.mark.parametrize("lead", LEADS_IN)
+def test_other_lines_above_codes_do_not_count(bot: MultiStepProcessor, lead: str) -> None:
+    """Each line leads in to the codes below it alone."""
+    assert [] == errors(bot, f"{lead}\n{RUN}\nAnd now:\n{RUN}")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Here:\n\n    RUN\n\nThanks.", True),
+        ("Here:\n\n\tRUN", True),
+        ("Here:\n    RUN", False),
+        ("1. Here:\n\n    RUN", False),
+        ("    Here:\n\n    RUN", False),
+    ],
+)
+def test_a_code_that_is_indented_as_a_code_block_is_in_doubt(bot: MultiStepProcessor, text: str, shown: bool) -> None:
+    """Below a line that is not, and in no list; elsewhere indentation says nothing."""
+    assert (["in_sentence"] if shown else []) == [problem.code for problem in errors(bot, f"{CREATE}\n\n{text}")]
+
+
+@pytest.mark.parametrize("label", ["**Step 1: Create the workflow**", "- __Run the whole of it__"])
+def test_bold_words_label_a_code(bot: MultiStepProcessor, label: str) -> None:
+    """As a heading would; but not where they refuse."""
+    assert [] == errors(bot, f"{label} {CREATE}")
+    assert ["in_sentence"] == [problem.code for problem in errors(bot, f"**I will not run this** {CREATE}")]

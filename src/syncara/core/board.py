@@ -8,7 +8,7 @@ a heap of timers. What follows from the state is decided in machine.py, never he
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from heapq import heappush
 from itertools import chain
 from typing import Any
@@ -241,11 +241,9 @@ class Board:
             if not dependencies and self.plan.conditions[i] is None and node is not None:
                 self._dependencies_settled(i, node)
 
-    def _set_context(self, changes: dict[str, Any], removed: Iterable[str] = ()) -> None:
-        context = {**self.context, **changes}
-        for key in removed:
-            context.pop(key, None)
-        self.context = context
+    def _set_context(self, changes: dict[str, Any], removed: Collection[str] = ()) -> None:
+        kept = {key: value for key, value in self.context.items() if key not in removed} if removed else self.context
+        self.context = {**kept, **changes}
         watchers = self.plan.watchers_of_context
         if watchers:
             for key in (*changes, *removed):

@@ -7,7 +7,7 @@ handler with the StepInput and ExecutionInput of a Call, and turns what came of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -61,11 +61,13 @@ class StepInput:
 
 
 class ExecutionInput:
-    """What a handler sees of its execution (abc.ExecutionInput). Of the context, it copies what it touches."""
+    """What a handler sees of its execution (abc.ExecutionInput); all of it its own, copied when it is first touched."""
 
     __slots__ = (
         "_context",
         "_original",
+        "_shared",
+        "_steps",
         "approved",
         "attempt",
         "author",
@@ -74,7 +76,6 @@ class ExecutionInput:
         "id",
         "idempotency_key",
         "message_id",
-        "steps",
         "user_id",
         "workflow_id",
     )
@@ -94,20 +95,29 @@ class ExecutionInput:
     ) -> None:
         """`chat` is (user_id, chat_id, message_id); `context` is not changed."""
         self.author = author
-        self.covers, self.approved = covers, bool(covers)
+        self.covers, self.approved = covers, covers is not False
         self.id = id
         self.workflow_id = workflow_id
         self.attempt = attempt
         self.idempotency_key = idempotency_key
         self.user_id, self.chat_id, self.message_id = chat
-        self.steps = steps
+        self._steps = steps
         self._original = context
         self._context: dict[str, Any] | None = None
+        self._shared = False
+
+    def share(self) -> None:
+        """For a handler that is known to change values in place nowhere: it copies those alone that it reads."""
+        self._shared = True
+
+    def steps(self, reads: Iterable[tuple[str, str | None]]) -> Mapping[str, Mapping[str, Any]]:
+        found = self._steps(reads)
+        return found if self._shared else copy_json(found)
 
     @property
     def context(self) -> dict[str, Any]:
         if self._context is None:
-            self._context = OwnContext(self._original)
+            self._context = OwnContext(self._original) if self._shared else copy_json(self._original)
         return self._context
 
     @context.setter
@@ -212,7 +222,7 @@ def call_of(board: Board, event: e.StepScheduled) -> Call:
         (board.user_id, board.chat_id, board.message_id),
         partial(steps_view, board),
         board.author,
-        covers=board.covers,
+        covers=copy_json(board.covers),
     )
     inputs = StepInput(step.id, step.name, params, step.params, shared=True), execution
     return Call(*inputs, step.name, event.attempt, step.handler, step.timeout)

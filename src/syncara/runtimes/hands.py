@@ -133,6 +133,7 @@ class Hands:
                 self._end(attempt, driver.bad_params(call, error, self._clock.now()))
                 return
         if handler.mode == "direct":
+            call.execution.share()
             self._end(attempt, self._direct(handler, call))
         elif handler.mode == "task":
             self._set_deadline(attempt)

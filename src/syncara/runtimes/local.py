@@ -408,14 +408,15 @@ class LocalRuntime:
 
     def _carry_out(self, resident: Resident, actions: Iterable[Action]) -> None:
         board, quotas = resident.board, self._quotas(resident.board)
-        full = resident.room.full(quotas)
+        full = resident.room.full(board, quotas)
         for action in actions:
             if full and isinstance(action, Call):
                 self._report(resident.key, refused(action, Problem("quota_exceeded", "", full), self.clock.now()))
             else:
                 self._act(resident, action)
         # A run whose steps may fail is still given more and more; one that is being cancelled is given nothing.
-        if full and not board.status.final and board.cancelled is None and resident.room.full(quotas, times=RUN_STOP):
+        going_on = not board.status.final and board.cancelled is None
+        if full and going_on and resident.room.full(board, quotas, times=RUN_STOP):
             self.post(resident.key, e.Cancelled(self.clock.now(), full))
 
     def _quotas(self, board: Board) -> Quotas:

@@ -55,10 +55,18 @@ class Room:
         self._written += size
         self._gathered = 0
 
-    def full(self, quotas: Quotas, *, times: int = 1) -> str:
-        """What is to be said of a journal that is larger than it may be, or more than so many times as large."""
+    def full(self, board: Board, quotas: Quotas, *, times: int = 1) -> str:
+        """What is to be said of a run that is larger than it may be, or more than so many times as large.
+
+        Its context too: the results of a group's tasks come into it together, when each of them was small enough.
+        """
         most = quotas.run_bytes
-        return _exceeded("run_bytes", self._written, most) if most is not None and self._written > most * times else ""
+        if most is not None and self._written > most * times:
+            return _exceeded("run_bytes", self._written, most)
+        most = quotas.context_bytes
+        if most is None or (size := 1 + self._entries(board.context)) <= most * times:
+            return ""
+        return _exceeded("context_bytes", size, most)
 
     def fitting(self, board: Board, fact: e.StepSucceeded, quotas: Quotas) -> e.StepSucceeded | e.StepErred:
         """The fact, or the failure that it becomes because the run would be larger than it may be."""
@@ -102,9 +110,8 @@ class Room:
 
 def _growth(context: dict[str, Any], changes: dict[str, Any], removed: Any) -> int:
     """How many bytes more the entries of a context have after a change."""
-    gone = dict.fromkeys(removed)
-    new = sum(_entry(key, value) for key, value in changes.items() if key not in gone)
-    return new - sum(_entry(key, context[key]) for key in {**changes, **gone} if key in context)
+    new = sum(_entry(key, value) for key, value in changes.items())
+    return new - sum(_entry(key, context[key]) for key in {**changes, **dict.fromkeys(removed)} if key in context)
 
 
 def _entry(key: str, value: Any) -> int:

@@ -52,11 +52,17 @@ _AWAITED = re.compile(
 )
 """What is for somebody else to say or do first."""
 _QUESTION = re.compile(rf"[{QUESTION_MARKS}][^\w\n]*\Z")
+_LEADS_IN = re.compile(rf"[{COLONS}][*_~]*\s*\Z")
+_EXAMPLE = re.compile(
+    r"\W*(?:for example|e\.g\.|example|if you (?:want|like|prefer)|contoh(?:nya)?|misalnya"
+    r"|(?:kalau|jika) (?:mau|iya|ingin))\b",
+    re.IGNORECASE,
+)
 _LINK_TARGET = re.compile(r"\]\([\s<]*\Z")
 _SENTENCE_END = re.compile(r"[.!?。]\s|\n|[:;]\s(?=[A-Z])")
 _OFFERED = re.compile(
     r"\b(?:if|whenever|in case|should you|would you|you (?:can|could|may|might)|for example|e\.g\.|example"
-    r"|kalau|jika|bila|apabila|bilamana|seandainya|misalnya|contoh(?:nya)?|sewaktu-waktu"
+    r"|(?:kalau|jika)(?! begitu\b)|bila|apabila|bilamana|seandainya|misalnya|contoh(?:nya)?|sewaktu-waktu"
     r"|(?:kamu|anda|kalian|kak|pak|bu|mas|mbak) (?:bisa|dapat|boleh)|(?:bisa|dapat|boleh) (?:kamu|anda|di\w+))\b",
     re.IGNORECASE,
 )
@@ -99,6 +105,19 @@ def is_offered(text: str, start: int) -> bool:
 def is_withheld(text: str, start: int) -> bool:
     """Whether the words before a code offer it, refuse it, ask for leave, or wait for what somebody else does."""
     return _NEGATED.search(_before(text, start)) is not None or _is_open(text, start)
+
+
+def is_withheld_above(text: str, start: int, *, acts: bool) -> bool:
+    """Whether the line above the codes that begin at `start` leads in to them with words that withhold them.
+
+    acts: they touch what is there. Of others, such a line may well tell what they do: `I look, and tell you if …:`. It
+    withholds them where it begins as an example or an offer does.
+    """
+    above = text[max(0, start - SENTENCE_CHARS) : start].rpartition("\n")[0].rstrip()
+    if _LEADS_IN.search(above) is None:
+        return False
+    above = above.rstrip("*_~")
+    return is_withheld(above, len(above)) if acts else _EXAMPLE.match(_before(above, len(above))) is not None
 
 
 def is_link_target(text: str, start: int) -> bool:

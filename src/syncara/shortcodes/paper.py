@@ -21,7 +21,8 @@ from syncara.core.model import Author
 from syncara.shortcodes import suspicions
 from syncara.shortcodes.bind import bind
 from syncara.shortcodes.lenient import BadJson, read_json
-from syncara.shortcodes.mentions import is_link_target, is_withheld
+from syncara.shortcodes.mentions import is_link_target, is_withheld, is_withheld_above
+from syncara.shortcodes.places import is_indented
 from syncara.shortcodes.problems import CodeProblem
 from syncara.shortcodes.scanner import Call, scan
 from syncara.shortcodes.suspects import with_suspects
@@ -29,6 +30,7 @@ from syncara.shortcodes.suspects import with_suspects
 _FIELD = re.compile(r"field '(\w+)'")
 _LISTED = re.compile(r"(?:step ')?step (\d+) of the list")
 _STEP = "step '"
+_WORD = re.compile(r"[^\W\d_]")
 _NAME_END = re.compile(r"'(?=, |\Z)")
 _ITEM = re.compile(r"[\s,]*+([{\[]|\"(?:[^\"\\]|\\.)*+\"|[^\s,\]]++)")
 """The next item of a JSON list, or the bracket that it begins with."""
@@ -65,9 +67,12 @@ def read(text: str, desk: Desk, chat: Chat, author: Author, commands: Mapping[st
     if too_many:
         return Paper(text, [], [], draft, [Found(0, _of_reply(problem)) for problem in too_many])
     paper, locator = Paper(text, calls, [], draft, []), _Locator(text)
+    first = 0
     for place, call in enumerate(calls):
         draft.place, draft.inline = place, not call.alone
-        paper.said.append(_carry_out(paper, locator, place, call))
+        if not place or _WORD.search(text, calls[place - 1].span[1], call.span[0]) is not None:
+            first = call.span[0]
+        paper.said.append(_carry_out(paper, locator, place, call, first))
     # Who may not ask for all of it is told nothing of what is there.
     settled = [] if is_barred(paper) else [*draft.settle(), *suspicions.of_draft(draft)]
     paper.found.extend(Found(place, locator.located(calls[place], problem)) for place, problem in settled)
@@ -80,7 +85,8 @@ def is_barred(paper: Paper) -> bool:
     return any(found.problem.code == "not_allowed" for found in paper.found)
 
 
-def _carry_out(paper: Paper, locator: _Locator, place: int, call: Call) -> Said | None:
+def _carry_out(paper: Paper, locator: _Locator, place: int, call: Call, first: int) -> Said | None:
+    """`first`: where the codes begin that stand together with this one."""
     draft, command = paper.draft, paper.draft.commands.get(call.shortcode)
     problems = [call.error] if call.error is not None else []
     if command is None:
@@ -90,7 +96,7 @@ def _carry_out(paper: Paper, locator: _Locator, place: int, call: Call) -> Said 
         paper.found.append(Found(place, locator.located(call, barred)))
         _stand_in(draft, call)
         return None
-    if not problems and (misplaced := _misplaced(paper.text, call, command)) is not None:
+    if not problems and (misplaced := _misplaced(paper.text, call, command, first)) is not None:
         problems.append(misplaced)
     bound, unbound = bind(call, command) if call.error is None else ({}, [])
     problems += unbound
@@ -111,7 +117,7 @@ def _carry_out(paper: Paper, locator: _Locator, place: int, call: Call) -> Said 
     return said
 
 
-def _misplaced(text: str, call: Call, command: Command) -> CodeProblem | None:
+def _misplaced(text: str, call: Call, command: Command, first: int) -> CodeProblem | None:
     """A code that stands where it does not act, and yet is not shown as code."""
     start, _ = call.span
     if call.quoted:
@@ -125,14 +131,20 @@ def _misplaced(text: str, call: Call, command: Command) -> CodeProblem | None:
         )
     if is_link_target(text, start):
         rule = "it is no address of a link"
-    elif call.alone or command.kind == "reads":
+    elif command.kind == "reads":
+        return None
+    elif call.alone and is_indented(text, start):
+        rule = "its line is indented as what is shown as code is"
+    elif call.alone and is_withheld_above(text, first, acts=command.kind == "acts"):
+        rule = "the words above it do not say that it is to act"
+    elif call.alone:
         return None
     elif command.kind == "acts":
         rule = "nothing but codes may stand on its line"
     elif not call.ends_line:
         rule = "no words may follow it on its line"
     elif not call.labelled:
-        rule = "only a label that ends in a colon may stand before it on its line"
+        rule = "only a label may stand before it on its line, such as one that ends in a colon"
     elif is_withheld(text, start):
         rule = "the words before it do not say that it is to act"
     else:

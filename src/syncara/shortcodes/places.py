@@ -35,6 +35,7 @@ _MARKER = re.compile(
     r"(?:(?:[-*+•]|[0-9]++(?:\.[0-9]++)*+[.):]?|\([0-9]++\)|[A-Za-z][.)]|\[[ xX✓✔]\])(?![^\W_])"
     r"|[#*_\s]++|[0-9]\ufe0f?\u20e3|</?(?:b|i|u|s|em|strong|br|p|li)\s*+/?>)*+"
 )
+_BOLD = re.compile(r"[\s>]*(?:(?:[-+•]|[0-9]++[.)])\s)?\s*(?P<mark>\*\*|__)[^*_\n]+(?P=mark)\s*")
 _NOT_BESIDE = re.compile(rf"{LETTER}|[{QUESTION_MARKS}{DOUBLE_QUOTES}{SINGLE_QUOTES}\"'«»()\[\]{{}}<`]|~~")
 
 
@@ -151,6 +152,16 @@ def thinking(text: str) -> tuple[int, int | None]:
     return begun.start(1) - 1, ends[-1] if ends else None
 
 
+def is_indented(text: str, start: int) -> bool:
+    """Whether the line of a code is indented as a code block is, below a line that is not, and in no list."""
+    above, _, indent = text[:start].rpartition("\n")
+    if indent.strip() or _columns(indent) <= FENCE_INDENT_MAX or above.rpartition("\n")[2].strip():
+        return False
+    last = above.rstrip().rpartition("\n")[2]
+    outside = last != "" and _columns(last[: len(last) - len(last.lstrip())]) <= FENCE_INDENT_MAX
+    return outside and _LIST_ITEM.search(above) is None
+
+
 class Place(NamedTuple):
     """How a code stands on its lines."""
 
@@ -190,15 +201,15 @@ def _on_a_line(before: str, group: Sequence[str]) -> list[Place]:
     ends_line.reverse()
     if quiet and _NOT_BESIDE.search(_unmarked(before)) is None:
         return [ALONE] * len(group)
-    labelled = any(ends_line) and is_label(_label(before + "".join(group[: ends_line.index(True)])))
+    labelled = any(ends_line) and _is_label(before + "".join(group[: ends_line.index(True)]))
     return [Place(alone=False, ends_line=ends, labelled=ends and labelled) for ends in ends_line]
 
 
-def _label(before: str) -> str:
-    """What of a line's beginning may label a code: the cell that it ends in, where it is a table's."""
+def _is_label(before: str) -> bool:
+    """Whether a line's beginning labels a code: of a table, the cell that it ends in. Bold words are like a heading."""
     unmarked = _unmarked(before)
     cell = _unmarked(unmarked.rpartition("|")[2]) if unmarked.startswith("|") else unmarked
-    return _TAG.sub("", cell)
+    return _BOLD.fullmatch(before) is not None or is_label(_TAG.sub("", cell))
 
 
 def _unmarked(before: str) -> str:

@@ -29,6 +29,7 @@ from syncara.shortcodes.announce import Announcement, Announcer
 from syncara.shortcodes.audit_reply import entries_of, text_hash
 from syncara.shortcodes.outcome import Outcome, Reply
 from syncara.shortcodes.paper import Paper
+from syncara.shortcodes.places import thinking
 from syncara.shortcodes.problems import CodeProblem
 from syncara.shortcodes.prompt import instructions
 
@@ -81,7 +82,7 @@ class Replies:
         if sheet.found:
             return _refused(sheet, repair.complete(sheet, read), manner)
         as_written = tuple(Outcome(call.shortcode, True, None, text[slice(*call.span)]) for call in sheet.calls)
-        return Reply(True, _prose(text, form), as_written, execution_ids=_started(sheet), form=form)
+        return Reply(True, _prose(text[_said(text) :], form), as_written, execution_ids=_started(sheet), form=form)
 
     async def command(
         self,
@@ -172,7 +173,7 @@ class Replies:
         if not sheet.found:
             if learned:
                 await self._desk.write(learned)
-            return Reply(True, _prose(text, form), form=form)
+            return Reply(True, _prose(text[_said(text) :], form), form=form)
         if paper.is_barred(sheet):
             learned = []
         refused = _refused(sheet, repair.complete(sheet, read), manner)
@@ -291,7 +292,7 @@ def _refusal(text: str, problems: Sequence[CodeProblem], manner: Manner) -> Repl
 
 def _compose(sheet: Paper, outcomes: Sequence[Outcome], form: Form) -> str:
     """The reply's text with each code replaced by its answer."""
-    parts, end = [], 0
+    parts, end = [], _said(sheet.text)
     for call, outcome in zip(sheet.calls, outcomes, strict=True):
         parts += [_prose(sheet.text[end : call.span[0]], form), outcome.text]
         end = call.span[1]
@@ -312,6 +313,12 @@ def _storable(text: Any) -> str:
         message = f"a reply is text, and this is {type(text).__name__}"
         raise ValidationError([Problem("wrong_type", "process_reply", message, "pass the assistant's reply")])
     return text.encode(errors="replace").decode()
+
+
+def _said(text: str) -> int:
+    """Where the text begins that people read: behind the model's thinking."""
+    _, end = thinking(text)
+    return end + len(text[end:]) - len(text[end:].lstrip()) if end else 0
 
 
 def _prose(text: str, form: Form) -> str:

@@ -224,7 +224,7 @@ def _without_zone(value: str) -> _Suspicion | None:
         return None
     if at.tzinfo is not None:
         return None
-    return "no_zone", f"is {value!r}, in nobody knows which time zone", "add the zone, Z for UTC: 2030-01-31T08\\:00Z"
+    return "no_zone", f"is {value!r}, in nobody knows which time zone", "add the zone, such as +07:00, or Z for UTC"
 
 
 def _is_amount(value: str) -> bool:

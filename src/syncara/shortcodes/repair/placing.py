@@ -36,6 +36,8 @@ def in_sentence(known: Known, place: int) -> Edit | None:
     line_end = text.find("\n", end)
     line_end = len(text) if line_end < 0 else line_end
     before, after = text[line_start:start], text[end:line_end]
+    if call.alone or before.lstrip().startswith("|") or before.rstrip().endswith("~~"):
+        return Edit(start, end, f"`{code}`")
     if _WRAPPED.fullmatch(before) and _WRAPPED.fullmatch(after):
         return Edit(line_start, line_end, code)
     started = [start.place for start in known.draft.starts if start.started.start_at is None]
