@@ -27,6 +27,7 @@ REGRESSIONS = {
     1255: "a pause was refused because of a bundle that somebody else had asked for",
     2225: "a suspect whose turn had come, but no slot, ran beside another one after a restart",
     4859: "a start that came with the stop of the engine was written to a store that had been closed, and never told",
+    5191: "a run was cancelled when the time for its approval had passed, while no process ran (the oracle was wrong)",
     6807: "a suspect that erred alone started its retry without a turn, beside the step that killed the process",
 }
 

@@ -324,7 +324,9 @@ class RunFold:
 
     def _cancelled(self, event: dict[str, Any]) -> None:
         if self.approve_by is not None:
-            self.coverage.count("approval", "refused")
+            self.expired = self.at >= self.approve_by  # nobody was there at the time to say so
+            if not self.expired:
+                self.coverage.count("approval", "refused")
         self.paused = False
         self.cancelled = True
 
