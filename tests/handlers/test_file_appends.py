@@ -50,18 +50,25 @@ def torn(draw: st.DrawFn) -> tuple[bytes, bytes, bytes]:
     return base, content, bytes(byte if there else 0 for byte, there in zip(content, kept, strict=False))
 
 
+def torn_log(folder: Path, case: tuple[bytes, bytes, bytes]) -> Path:
+    """The file, as the crash left it."""
+    base, content, left = case
+    path = folder / "log"
+    path.write_bytes(base)
+    disk.append_once(path, "key", lambda length: content)
+    os.truncate(path, len(base))
+    with path.open("ab") as file:
+        file.write(left)
+    return path
+
+
 @given(torn())
 @settings(max_examples=40)
 def test_a_torn_append_is_cut_off_and_made_again(case: tuple[bytes, bytes, bytes]) -> None:
     """Wherever the crash came, a repeat of the key leaves the file as if nothing had happened."""
-    base, content, left = case
+    base, content, _ = case
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "log"
-        path.write_bytes(base)
-        disk.append_once(path, "key", lambda length: content)
-        os.truncate(path, len(base))
-        with path.open("ab") as file:
-            file.write(left)
+        path = torn_log(Path(folder), case)
 
         disk.append_once(path, "key", lambda length: content)
 
@@ -74,12 +81,7 @@ def test_another_append_repairs_before_it_adds(case: tuple[bytes, bytes, bytes],
     """A step that comes before the repeat cuts the torn one off, keeps a whole one, and loses nothing of its own."""
     base, content, left = case
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "log"
-        path.write_bytes(base)
-        disk.append_once(path, "key", lambda length: content)
-        os.truncate(path, len(base))
-        with path.open("ab") as file:
-            file.write(left)
+        path = torn_log(Path(folder), case)
 
         disk.append_once(path, "other", lambda length: other)
         disk.append_once(path, "key", lambda length: content)

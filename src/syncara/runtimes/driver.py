@@ -21,7 +21,7 @@ from syncara.core.machine import advance, is_seconds
 from syncara.core.model import Author, Step, StepResult
 from syncara.core.reads import steps_view
 from syncara.core.views import copy_json
-from syncara.runtimes.own import OwnContext, changes, stored
+from syncara.runtimes.own import changes, stored
 
 StepsView = Callable[[Iterable[tuple[str, str | None]]], dict[str, dict[str, Any]]]
 """`{name: {"status", "data"}}` of the steps that a condition reads (`Condition.reads`)."""
@@ -107,7 +107,7 @@ class ExecutionInput:
         self._shared = False
 
     def share(self) -> None:
-        """For a handler that is known to change values in place nowhere: it copies those alone that it reads."""
+        """For a handler that is known to change no value in place: its copies are of the outermost dict alone."""
         self._shared = True
 
     def steps(self, reads: Iterable[tuple[str, str | None]]) -> Mapping[str, Mapping[str, Any]]:
@@ -117,7 +117,7 @@ class ExecutionInput:
     @property
     def context(self) -> dict[str, Any]:
         if self._context is None:
-            self._context = OwnContext(self._original) if self._shared else copy_json(self._original)
+            self._context = dict(self._original) if self._shared else copy_json(self._original)
         return self._context
 
     @context.setter
